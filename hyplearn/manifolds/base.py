@@ -113,6 +113,14 @@ class Manifold(nn.Module, ABC):
         """The point at the fraction t of the way from x (t = 0) to y (t = 1); t broadcasts against the points."""
         return self.expmap(x, t * self.logmap(x, y, dim=dim), dim=dim)
 
+    def geodesic_flow(self, x: Tensor, v: Tensor, t: Tensor | float, dim: int = -1) -> tuple[Tensor, Tensor]:
+        """Where a traveller is who left x with velocity v at time 0, and the velocity there, at time t.
+
+        Returns (expmap(x, t v), v transported to that point); t broadcasts against the points.
+        """
+        y = self.expmap(x, t * v, dim=dim)
+        return y, self.transp(x, y, v, dim=dim)
+
     # --- the hub: geodesic normal coordinates at the origin ---------------------------------------------------------
 
     @abstractmethod
