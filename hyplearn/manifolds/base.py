@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hyplearn.manifolds.curvature import Curvature
+from hyplearn.numerics import asinh, norm, tanhc
 
 
 class Manifold(nn.Module, ABC):
@@ -39,6 +40,10 @@ class Manifold(nn.Module, ABC):
         # points, which is 0-dimensional as well: hence the explicit dtype.
         return self.c.sqrt().to(like.dtype)
 
+    @staticmethod
+    def _squeeze(x: Tensor, dim: int, keepdim: bool) -> Tensor:
+        return x if keepdim else x.squeeze(dim)
+
     # --- points and tangent vectors -------------------------------------------------------------------------------
 
     @abstractmethod
@@ -53,9 +58,49 @@ class Manifold(nn.Module, ABC):
     def proju(self, x: Tensor, v: Tensor, dim: int = -1) -> Tensor:
         """The orthogonal projection of an ambient vector to the tangent space at x."""
 
+    def random(
+        self,
+        *size: int,
+        std: float | Tensor = 1.0,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> Tensor:
+        """Points of shape `size` from the wrapped normal distribution at the origin (Nagano et al. 2019).
+
+        The normal coordinates are drawn from N(0, std^2 I), so `std` is a length in the units of `dist`.
+        """
+        size = (*size[:-1], size[-1] - self.extra_coords)
+        return self.from_normal(std * torch.randn(*size, generator=generator, dtype=dtype, device=device))
+
     @abstractmethod
     def check_point(self, x: Tensor, dim: int = -1, name: str = "x") -> None:
-        """Raises a ValueError that names the argument if `x` holds NaN or does not lie in the model."""
+        """Raises a ValueError that names the argument if `x` is no tensor of points of this model.
+
+        For the edges of a program: no other method calls it, so the fast path pays nothing for it.
+        """
+        if not (isinstance(x, Tensor) and x.is_floating_point()):
+            raise ValueError(f"{name} must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
+        if not -x.dim() <= dim < x.dim():
+            raise ValueError(f"{name} of shape {tuple(x.shape)} has no dimension dim={dim} for the coordinates")
+        if x.shape[dim] <= self.extra_coords:
+            raise ValueError(
+                f"{name} needs more than {self.extra_coords} coordinates along dim={dim}, got {x.shape[dim]}"
+            )
+        if not bool(x.isfinite().all()):
+            raise ValueError(f"{name} holds NaN or infinite coordinates")
+
+    def check_tangent(self, x: Tensor, v: Tensor, dim: int = -1, name: str = "v") -> None:
+        """Raises a ValueError that names the argument if `v` is no tangent vector at the point x."""
+        self.check_point(x, dim)
+        if not (isinstance(v, Tensor) and v.is_floating_point()):
+            raise ValueError(f"{name} must be a floating-point tensor, got {getattr(v, 'dtype', type(v).__name__)}")
+        if v.dim() == 0 or not -v.dim() <= dim < v.dim() or v.shape[dim] != x.shape[dim]:
+            raise ValueError(
+                f"{name} of shape {tuple(v.shape)} must have {x.shape[dim]} coordinates along dim={dim}, as x"
+            )
+        if not bool(v.isfinite().all()):
+            raise ValueError(f"{name} holds NaN or infinite coordinates")
 
     # --- metric ---------------------------------------------------------------------------------------------------
 
@@ -80,6 +125,19 @@ class Manifold(nn.Module, ABC):
     @abstractmethod
     def dist0(self, x: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
         """Geodesic distance of x from the origin."""
+
+    def cdist(self, x: Tensor, y: Tensor) -> Tensor:
+        """All distances between the points of x, (..., N, n), and those of y, (..., M, n), as (..., N, M).
+
+        Computed through the ball in float64, without a tensor of shape (N, M, n). Far pairs are right to a few eps;
+        the absolute error is about 1e-16 exp(sqrt(c) d) / sqrt(c) for points at distance d from the origin, which is
+        below float32's own resolution up to sqrt(c) d = 16. First derivatives only (torch.cdist has no second).
+        """
+        s = self.c.sqrt()
+        m, n = s * self.to_normal(x.double()) / 2, s * self.to_normal(y.double()) / 2
+        a, b = norm(m), norm(n)
+        D = torch.cdist(tanhc(a) * m, tanhc(b) * n, compute_mode="donot_use_mm_for_euclid_dist")
+        return (2 / s * asinh(D * (torch.cosh(a) * torch.cosh(b).mT))).to(torch.promote_types(x.dtype, y.dtype))
 
     @abstractmethod
     def expmap(self, x: Tensor, v: Tensor, dim: int = -1) -> Tensor:
@@ -109,9 +167,15 @@ class Manifold(nn.Module, ABC):
         """A cheap first-order approximation of expmap that stays in the model; expmap itself where none is cheaper."""
         return self.expmap(x, v, dim=dim)
 
-    def geodesic(self, t: Tensor, x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
-        """The point at the fraction t of the way from x (t = 0) to y (t = 1); t broadcasts against the points."""
-        return self.expmap(x, t * self.logmap(x, y, dim=dim), dim=dim)
+    def geodesic(self, t: Tensor | float, x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
+        """The point at the fraction t of the way from x (t = 0) to y (t = 1).
+
+        A tensor t broadcasts against the points, coordinates included: the shape (T, 1) gives T points.
+        """
+        dtype, x, y = torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
+        t = torch.as_tensor(t, dtype=torch.float64, device=x.device)
+        # In float64 throughout: the rounding of a float32 velocity would grow like exp(sqrt(c) dist) on the way.
+        return self.projx(self.expmap(x, t * self.logmap(x, y, dim=dim), dim=dim).to(dtype), dim=dim)
 
     def geodesic_flow(self, x: Tensor, v: Tensor, t: Tensor | float, dim: int = -1) -> tuple[Tensor, Tensor]:
         """Where a traveller is who left x with velocity v at time 0, and the velocity there, at time t.

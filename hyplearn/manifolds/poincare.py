@@ -1,90 +1,188 @@
-"""The Poincare ball: the open ball of radius 1/sqrt(c) with the conformal metric (2 / (1 - c|x|^2))^2 I."""
+"""The Poincare ball: the open ball of radius 1/sqrt(c) with the conformal metric (2 / (1 - c|x|^2))^2 I.
+
+Notation: g(x) = 1 - c|x|^2, and D for a difference of two points. The textbook formulas of this chart subtract nearly
+equal numbers as soon as a point comes close to the boundary. All of them can be rewritten in g(x), g(y) and D, with
+
+    1 + 2c<x,y> + c^2|x|^2|y|^2 = c|x + y|^2 + g(x) g(y)    and    1 + 2c<x,y> + c|y|^2 = c|x + y|^2 + g(x),
+
+and then only g itself has to be computed with care (`numerics.one_minus_csq`).
+"""
 
 import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-
-
-def _sum(x: Tensor, dim: int, keepdim: bool = True) -> Tensor:
-    return x.sum(dim=dim, keepdim=keepdim)
+from hyplearn.numerics import asinh, asinhc, dot, double_inside, norm, one_minus_csq, sinhc, tanhc
 
 
 class PoincareBall(Manifold):
-    """Points x in R^n with c|x|^2 < 1. Distances are in units where the sectional curvature is -c."""
+    """Points x in R^n with c|x|^2 < 1 (Ungar 2008; Ganea et al. 2018, arXiv:1805.09112, section 2).
+
+    Every method computes in float64 and rounds once to the dtype of its arguments. The ball itself ends near
+    sqrt(c) d = 16.6 in float32 and 35.3 in float64: a point that would come closer to the boundary than 1 eps (4 eps
+    in float64) is put there, strictly inside.
+    """
+
+    def _gap(self, x: Tensor, dim: int) -> Tensor:
+        """g(x) of a float64 point; `dim` is kept."""
+        return one_minus_csq(x, self.c, dim)
+
+    def _rounded(self, x: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
+        """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
+        # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
+        limit = 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
+        x = x.clamp(-1e300, 1e300)
+        scale = x.detach().abs().amax(dim=dim, keepdim=True).clamp_min(1.0)  # the square of a huge norm overflows
+        radius = self.c.sqrt() * scale * norm(x / scale, dim)
+        return (x * (limit / radius.clamp_min(limit))).to(dtype)
+
+    # --- points and tangent vectors -------------------------------------------------------------------------------
 
     def origin(self, *size, dtype=None, device=None):
         return torch.zeros(*size, dtype=dtype, device=device)
 
-    def lambda_x(self, x: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
-        """The conformal factor 2 / (1 - c|x|^2)."""
-        return 2 / (1 - self.sqrt_c(x) ** 2 * _sum(x * x, dim, keepdim))
-
     def projx(self, x, dim=-1):
-        limit = (1 - 4 * torch.finfo(x.dtype).eps) / self.sqrt_c(x)
-        norm = x.norm(dim=dim, keepdim=True)
-        return torch.where(norm > limit, x / norm * limit, x)
+        wide = x.double()
+        return torch.where(self._gap(wide, dim) > 0, x, self._rounded(wide, x.dtype, dim))
 
     def proju(self, x, v, dim=-1):
         return v
 
     def check_point(self, x, dim=-1, name="x"):
-        if not bool((self.sqrt_c(x) * x.norm(dim=dim) < 1).all()):
+        super().check_point(x, dim, name)
+        if not bool((self._gap(x.double(), dim) > 0).all()):
             raise ValueError(f"{name} must lie inside the ball of radius 1/sqrt(c); use projx to bring it there")
 
+    # --- metric ---------------------------------------------------------------------------------------------------
+
+    @double_inside
+    def lambda_x(self, x: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
+        """The conformal factor 2 / (1 - c|x|^2), by which the metric stretches lengths at x."""
+        return self._squeeze(2 / self._gap(x, dim), dim, keepdim)
+
+    @double_inside
     def inner(self, x, u, v=None, dim=-1, keepdim=False):
-        return self.lambda_x(x, dim, keepdim) ** 2 * _sum(u * (u if v is None else v), dim, keepdim)
+        return self._squeeze((2 / self._gap(x, dim)) ** 2 * dot(u, u if v is None else v, dim), dim, keepdim)
 
+    @double_inside
     def norm(self, x, v, dim=-1, keepdim=False):
-        return self.lambda_x(x, dim, keepdim) * v.norm(dim=dim, keepdim=keepdim)
+        return self._squeeze(2 / self._gap(x, dim) * norm(v, dim), dim, keepdim)
 
+    @double_inside
     def egrad2rgrad(self, x, grad, dim=-1):
-        return grad / self.lambda_x(x, dim, True) ** 2
+        return (self._gap(x, dim) / 2) ** 2 * grad
 
-    def mobius_add(self, x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
-        """x (+)_c y (Ungar); its norm is tanh(sqrt(c) d(-x, y) / 2) / sqrt(c)."""
-        c = self.sqrt_c(x) ** 2
-        xy, xx, yy = _sum(x * y, dim), _sum(x * x, dim), _sum(y * y, dim)
-        return ((1 + 2 * c * xy + c * yy) * x + (1 - c * xx) * y) / (1 + 2 * c * xy + c * c * xx * yy)
+    # --- distances and geodesics ----------------------------------------------------------------------------------
 
+    @double_inside
     def dist(self, x, y, dim=-1, keepdim=False):
-        s, D = self.sqrt_c(x), (x - y).norm(dim=dim, keepdim=keepdim)
-        gap = (1 - s * s * _sum(x * x, dim, keepdim)) * (1 - s * s * _sum(y * y, dim, keepdim))
-        return 2 / s * torch.asinh(s * D / gap.sqrt())
+        """2 asinh( sqrt(c) |x - y| / sqrt(g(x) g(y)) ) / sqrt(c): no digit is lost for near pairs, as with acosh."""
+        s = self.c.sqrt()
+        half = asinh(s * norm(x - y, dim) / (self._gap(x, dim) * self._gap(y, dim)).sqrt())
+        return self._squeeze(2 / s * half, dim, keepdim)
 
+    @double_inside
     def dist0(self, x, dim=-1, keepdim=False):
-        s = self.sqrt_c(x)
-        return 2 / s * torch.atanh(s * x.norm(dim=dim, keepdim=keepdim))
+        s = self.c.sqrt()
+        return self._squeeze(2 / s * asinh(s * norm(x, dim) / self._gap(x, dim).sqrt()), dim, keepdim)
 
-    def _tanc(self, t: Tensor) -> Tensor:
-        return torch.where(t > 0, torch.tanh(t) / t.clamp_min(torch.finfo(t.dtype).tiny), 1.0)
+    def cdist(self, x, y):
+        """All distances, (..., N, n) x (..., M, n) -> (..., N, M), as right as `dist`; first derivatives only."""
+        dtype, x, y = torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
+        return self._cdist_ball(x, y, self._gap(x, -1), self._gap(y, -1)).to(dtype)
 
-    def expmap0(self, v, dim=-1):
-        return v * self._tanc(self.sqrt_c(v) * v.norm(dim=dim, keepdim=True))
-
-    def logmap0(self, y, dim=-1):
-        t = self.sqrt_c(y) * y.norm(dim=dim, keepdim=True)
-        return y * torch.where(t > 0, torch.atanh(t) / t.clamp_min(torch.finfo(t.dtype).tiny), 1.0)
+    def _cdist_ball(self, x: Tensor, y: Tensor, gx: Tensor, gy: Tensor) -> Tensor:
+        # Not the Gram form |x|^2 + |y|^2 - 2<x,y>, which is wrong for near pairs: torch's loop over true differences
+        # needs no memory for them either, and the asinh of the N x M results costs more than it.
+        s = self.c.sqrt()
+        D = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+        return 2 / s * asinh(s * D * (gx.rsqrt() * gy.rsqrt().mT))
 
     def expmap(self, x, v, dim=-1):
-        return self.mobius_add(x, self.expmap0(v * self.lambda_x(x, dim, True) / 2, dim), dim)
+        dtype, x, v = torch.promote_types(x.dtype, v.dtype), x.double(), v.double()
+        gx = self._gap(x, dim)
+        half = self.c.sqrt() * norm(v, dim) / gx  # sqrt(c)/2 times the length of v
+        y = tanhc(half) * v / gx
+        gy = torch.cosh(half.clamp_max(350.0)) ** -2  # from the length: y is rounded, 1 - c|y|^2 would be noise
+        return self._rounded(self._add(x, y, gx, gy, dim), dtype, dim)
 
+    @double_inside
     def logmap(self, x, y, dim=-1):
-        return self.logmap0(self.mobius_add(-x, y, dim), dim) * 2 / self.lambda_x(x, dim, True)
+        """(z / sinh z) (g(x) D - c|D|^2 x) / g(y) with D = y - x and z = sqrt(c) dist(x, y)."""
+        gx, gy, D = self._gap(x, dim), self._gap(y, dim), y - x
+        z = 2 * asinh(self.c.sqrt() * norm(D, dim) / (gx * gy).sqrt())
+        return (gx * D - self.c * dot(D, D, dim) * x) / (gy * sinhc(z))
+
+    def expmap0(self, v, dim=-1):
+        """tanh(sqrt(c)|v|) v / (sqrt(c)|v|)."""
+        wide = v.double()
+        return self._rounded(tanhc(self.c.sqrt() * norm(wide, dim)) * wide, v.dtype, dim)
+
+    @double_inside
+    def logmap0(self, y, dim=-1):
+        """atanh(sqrt(c)|y|) y / (sqrt(c)|y|), with atanh(r) = asinh(r / sqrt(1 - r^2))."""
+        root = self._gap(y, dim).sqrt()
+        return asinhc(self.c.sqrt() * norm(y, dim) / root) / root * y
+
+    @double_inside
+    def transp(self, x, y, v, dim=-1):
+        """gyr[y, -x] v g(y) / g(x) (Ungar 2008, eq. 5.53)."""
+        gx, gy = self._gap(x, dim), self._gap(y, dim)
+        return self._gyrate(y, -x, v, gy, gx, dim) * gy / gx
+
+    @double_inside
+    def transp0(self, y, v, dim=-1):
+        return self._gap(y, dim) * v
 
     def retr(self, x, v, dim=-1):
         return self.projx(x + v, dim)
 
+    # --- gyrovector operations ------------------------------------------------------------------------------------
+
+    def _add(self, x: Tensor, y: Tensor, gx: Tensor, gy: Tensor, dim: int) -> Tensor:
+        D = x + y
+        cDD = self.c * dot(D, D, dim)
+        return (cDD * x + gx * D) / (cDD + gx * gy)
+
+    def mobius_add(self, x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
+        """x (+) y = (c|D|^2 x + g(x) D) / (c|D|^2 + g(x) g(y)) with D = x + y; the same as Ungar's
+
+        ((1 + 2c<x,y> + c|y|^2) x + (1 - c|x|^2) y) / (1 + 2c<x,y> + c^2|x|^2|y|^2), without its cancellation.
+        """
+        dtype, x, y = torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
+        return self._rounded(self._add(x, y, self._gap(x, dim), self._gap(y, dim), dim), dtype, dim)
+
+    def mobius_scalar_mul(self, r: float | Tensor, x: Tensor, dim: int = -1) -> Tensor:
+        """r (*) x = tanh(r atanh(sqrt(c)|x|)) x / (sqrt(c)|x|): the point at r times the distance from the origin.
+
+        A tensor r broadcasts against x, coordinates included: give it the shape (..., 1).
+        """
+        r = torch.as_tensor(r, dtype=torch.float64, device=x.device)
+        return self.expmap0(r * self.logmap0(x.double(), dim), dim).to(x.dtype)
+
+    def mobius_matvec(self, m: Tensor, x: Tensor, dim: int = -1) -> Tensor:
+        """M (*) x = exp0(M log0(x)) for a matrix m of shape (k, n) (Ganea et al. 2018, eq. 27)."""
+        dtype = torch.promote_types(m.dtype, x.dtype)
+        v = self.logmap0(x.double(), dim).movedim(dim, -1) @ m.double().mT
+        return self._rounded(self.expmap0(v).movedim(-1, dim), dtype, dim)
+
+    def _gyrate(self, u: Tensor, v: Tensor, w: Tensor, gu: Tensor, gv: Tensor, dim: int) -> Tensor:
+        D = u + v
+        cDD = self.c * dot(D, D, dim)
+        along_u = dot(gv * D + cDD * v, w, dim)
+        along_D = dot(D - gu * v, w, dim)
+        return w + 2 * self.c * (along_u * u - along_D * D) / (cDD + gu * gv)
+
+    @double_inside
     def gyration(self, u: Tensor, v: Tensor, w: Tensor, dim: int = -1) -> Tensor:
-        """gyr[u, v] w = -(u + v) + (u + (v + w)), all sums Mobius."""
-        add = self.mobius_add
-        return add(-add(u, v, dim), add(u, add(v, w, dim), dim), dim)
+        """gyr[u, v] w = -(u + v) + (u + (v + w)), all sums Mobius: a rotation of w in the plane of u and v.
 
-    def transp(self, x, y, v, dim=-1):
-        return self.gyration(y, -x, v, dim) * self.lambda_x(x, dim, True) / self.lambda_x(y, dim, True)
+        In closed form, with D = u + v:
+        w + 2c ( <g(v) D + c|D|^2 v, w> u - <D - g(u) v, w> D ) / (c|D|^2 + g(u) g(v)).
+        """
+        return self._gyrate(u, v, w, self._gap(u, dim), self._gap(v, dim), dim)
 
-    def transp0(self, y, v, dim=-1):
-        return v * 2 / self.lambda_x(y, dim, True)
+    # --- the hub --------------------------------------------------------------------------------------------------
 
     def to_normal(self, x, dim=-1):
         return 2 * self.logmap0(x, dim)
