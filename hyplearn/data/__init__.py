@@ -1,0 +1,29 @@
+"""Hierarchies and other data: bundled, generated, or read from the official files. Knows no geometry."""
+
+from hyplearn.data.hierarchy import (
+    Hierarchy,
+    balanced_tree,
+    class_tree,
+    load_mammals,
+    load_objects,
+    random_tree,
+    read_edges,
+    read_indented,
+    read_newick,
+    read_wordnet,
+    subtree,
+)
+
+__all__ = [
+    "Hierarchy",
+    "balanced_tree",
+    "class_tree",
+    "load_mammals",
+    "load_objects",
+    "random_tree",
+    "read_edges",
+    "read_indented",
+    "read_newick",
+    "read_wordnet",
+    "subtree",
+]
