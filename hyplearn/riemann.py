@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import hessian, jacfwd
+from torch.func import jacrev
 
 from hyplearn.manifolds import Manifold
 
@@ -50,7 +50,7 @@ def christoffel(metric: Metric, x: Tensor) -> Tensor:
 
     Lee (2018), eq. 5.10.
     """
-    dg = jacfwd(metric)(x)  # dg[i, j, l] = d_l g_ij
+    dg = jacrev(metric)(x)  # dg[i, j, l] = d_l g_ij
     lowered = (dg.permute(0, 2, 1) + dg - dg.permute(2, 0, 1)) / 2  # [l, i, j]
     # Not linalg.solve: its derivative under vmap is NaN (torch 2.13), and the matrices are small and well scaled.
     return torch.einsum("kl,lij->kij", torch.linalg.inv(metric(x)), lowered)
@@ -62,7 +62,7 @@ def riemann_tensor(metric: Metric, x: Tensor) -> Tensor:
     R^l_kij = d_i G^l_jk - d_j G^l_ik + G^l_im G^m_jk - G^l_jm G^m_ik.  Lee (2018), eq. 7.8.
     """
     gamma = christoffel(metric, x)
-    d_gamma = jacfwd(lambda p: christoffel(metric, p))(x)  # [l, j, k, i] = d_i G^l_jk
+    d_gamma = jacrev(lambda p: christoffel(metric, p))(x)  # [l, j, k, i] = d_i G^l_jk
     half = torch.einsum("ljki->lkij", d_gamma) + torch.einsum("lim,mjk->lkij", gamma, gamma)
     return half - half.transpose(-1, -2)
 
@@ -147,8 +147,8 @@ def osculating_circle(curve: Callable[[Tensor], Tensor], t: Tensor) -> tuple[Ten
     centre = p + k/|k|^2 with the curvature vector k = (p'' - <p'', T> T) / |p'|^2, T = p'/|p'|. On a straight
     line the curvature is 0 and the centre is not finite.
     """
-    velocity = jacfwd(curve)(t)
-    acceleration = jacfwd(jacfwd(curve))(t)
+    velocity = jacrev(curve)(t)
+    acceleration = jacrev(jacrev(curve))(t)
     square = velocity @ velocity
     bend = (acceleration - (acceleration @ velocity) / square * velocity) / square
     return curve(t) + bend / (bend @ bend), bend.norm()
@@ -158,7 +158,7 @@ def first_fundamental_form(surface: Callable[[Tensor], Tensor]) -> Metric:
     """The metric u -> J^T J (n, n) that a parametrised surface u (n,) -> (m,) inherits from Euclidean space."""
 
     def metric(u: Tensor) -> Tensor:
-        jacobian = jacfwd(surface)(u)
+        jacobian = jacrev(surface)(u)
         return jacobian.T @ jacobian
 
     return metric
@@ -166,13 +166,13 @@ def first_fundamental_form(surface: Callable[[Tensor], Tensor]) -> Metric:
 
 def surface_normal(surface: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     """The unit normal d_1 x d_2 / |d_1 x d_2| (3,) of a surface (2,) -> (3,) at u."""
-    normal = torch.linalg.cross(*jacfwd(surface)(u).unbind(-1))
+    normal = torch.linalg.cross(*jacrev(surface)(u).unbind(-1))
     return normal / normal.norm()
 
 
 def second_fundamental_form(surface: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     """h_ij = <d_i d_j p, N>, shape (2, 2): how fast a surface (2,) -> (3,) leaves its tangent plane at u."""
-    return torch.einsum("mij,m->ij", hessian(surface)(u), surface_normal(surface, u))
+    return torch.einsum("mij,m->ij", jacrev(jacrev(surface))(u), surface_normal(surface, u))
 
 
 def principal_curvatures(surface: Callable[[Tensor], Tensor], u: Tensor) -> tuple[Tensor, Tensor]:
