@@ -26,8 +26,8 @@ from hyplearn.manifolds import PoincareBall
 
 # --- coordinates ------------------------------------------------------------------------------------------------------
 
-# |u|^2 within this many eps of 1 means "on the rim": an ideal point in rounded coordinates is off by up to about 10. The
-# inner points that are lost lie beyond 33/sqrt(c) in float64, 14/sqrt(c) in float32.
+# |u|^2 within this many eps of 1 means "on the rim", since the coordinates of an ideal point are rounded several times.
+# The inner points that are lost lie beyond 33/sqrt(c) in float64, 14/sqrt(c) in float32.
 _RIM = 16
 
 
