@@ -1,0 +1,1 @@
+"""One module per lecture, named as the lecture is; each defines `SET`. See `hyplearn.grading.load_set`."""
