@@ -48,6 +48,14 @@ def norm(x: Tensor, dim: int = -1) -> Tensor:
     return safe_sqrt(dot(x, x, dim))
 
 
+def clip_norm(x: Tensor, limit: float | Tensor, dim: int = -1) -> Tensor:
+    """x where |x| <= limit, else limit x / |x|; without overflow, infinite coordinates count as 1e300."""
+    x = x.clamp(-1e300, 1e300)
+    scale = x.detach().abs().amax(dim=dim, keepdim=True).clamp_min(1.0)
+    length = scale * norm(x / scale, dim)
+    return x * (limit / length.clamp_min(limit))
+
+
 class _Asinh(torch.autograd.Function):
     generate_vmap_rule = True
 

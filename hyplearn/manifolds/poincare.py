@@ -12,7 +12,18 @@ import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-from hyplearn.numerics import asinh, asinhc, dot, double_inside, norm, one_minus_csq, sinhc, tanhc
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, one_minus_csq, sinhc, tanhc
+
+
+def gyrate(u: Tensor, v: Tensor, D: Tensor, gu: Tensor, gv: Tensor, w: Tensor, c: Tensor, dim: int) -> Tensor:
+    """gyr[u, v] w for points of the ball with gaps gu, gv and D = u + v.
+
+    w + 2c ( <g(v) D + c|D|^2 v, w> u - <D - g(u) v, w> D ) / (c|D|^2 + g(u) g(v)): no term exceeds |w|, and near
+    the boundary none cancels. (Ungar's closed form, 2008, eq. 3.20, has three that do.)
+    """
+    cDD = c * dot(D, D, dim)
+    along_u, along_D = dot(gv * D + cDD * v, w, dim), dot(D - gu * v, w, dim)
+    return w + 2 * c * (along_u * u - along_D * D) / (cDD + gu * gv)
 
 
 class PoincareBall(Manifold):
@@ -31,10 +42,7 @@ class PoincareBall(Manifold):
         """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
         # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
         limit = 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
-        x = x.clamp(-1e300, 1e300)
-        scale = x.detach().abs().amax(dim=dim, keepdim=True).clamp_min(1.0)  # the square of a huge norm overflows
-        radius = self.c.sqrt() * scale * norm(x / scale, dim)
-        return (x * (limit / radius.clamp_min(limit))).to(dtype)
+        return clip_norm(x, limit / self.c.sqrt(), dim).to(dtype)
 
     # --- points and tangent vectors -------------------------------------------------------------------------------
 
@@ -128,7 +136,7 @@ class PoincareBall(Manifold):
     def transp(self, x, y, v, dim=-1):
         """gyr[y, -x] v g(y) / g(x) (Ungar 2008, eq. 5.53)."""
         gx, gy = self._gap(x, dim), self._gap(y, dim)
-        return self._gyrate(y, -x, v, gy, gx, dim) * gy / gx
+        return gyrate(y, -x, y - x, gy, gx, v, self.c, dim) * gy / gx
 
     @double_inside
     def transp0(self, y, v, dim=-1):
@@ -166,21 +174,10 @@ class PoincareBall(Manifold):
         v = self.logmap0(x.double(), dim).movedim(dim, -1) @ m.double().mT
         return self._rounded(self.expmap0(v).movedim(-1, dim), dtype, dim)
 
-    def _gyrate(self, u: Tensor, v: Tensor, w: Tensor, gu: Tensor, gv: Tensor, dim: int) -> Tensor:
-        D = u + v
-        cDD = self.c * dot(D, D, dim)
-        along_u = dot(gv * D + cDD * v, w, dim)
-        along_D = dot(D - gu * v, w, dim)
-        return w + 2 * self.c * (along_u * u - along_D * D) / (cDD + gu * gv)
-
     @double_inside
     def gyration(self, u: Tensor, v: Tensor, w: Tensor, dim: int = -1) -> Tensor:
-        """gyr[u, v] w = -(u + v) + (u + (v + w)), all sums Mobius: a rotation of w in the plane of u and v.
-
-        In closed form, with D = u + v:
-        w + 2c ( <g(v) D + c|D|^2 v, w> u - <D - g(u) v, w> D ) / (c|D|^2 + g(u) g(v)).
-        """
-        return self._gyrate(u, v, w, self._gap(u, dim), self._gap(v, dim), dim)
+        """gyr[u, v] w = -(u + v) + (u + (v + w)), all sums Mobius: a rotation of w in the plane of u and v."""
+        return gyrate(u, v, u + v, self._gap(u, dim), self._gap(v, dim), w, self.c, dim)
 
     # --- the hub --------------------------------------------------------------------------------------------------
 

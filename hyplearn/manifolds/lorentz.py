@@ -1,0 +1,216 @@
+"""The hyperboloid (Lorentz model): the upper sheet of -t^2 + |s|^2 = -1/c in Minkowski space, time coordinate first.
+
+Only the space part s of a point is trusted; its time is always derived, t = sqrt(1/c + |s|^2). The constraint itself
+and the Minkowski product are dead beyond sqrt(c) d = 9 in float32 and 19 in float64, where t^2 and |s|^2 agree in all
+digits, so no method here uses them. A tangent vector w at x likewise is given by its space part.
+
+The functions before the class work on space parts of the unit hyperboloid (c = 1) and are shared with the normal
+coordinates. They use two facts. The ball point of s is x = s / (1 + t), with gap g = 1 - |x|^2 = 2 / (1 + t), free of
+cancellation. And the map frame(w) = w - s <s, w> / (t (1 + t)) takes a tangent vector to the one at the origin whose
+parallel transport it is, so lengths and angles of tangent vectors are the Euclidean ones of their frames.
+"""
+
+import torch
+from torch import Tensor
+
+from hyplearn.manifolds.base import Manifold
+from hyplearn.manifolds.poincare import gyrate
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, safe_sqrt, sinhc, tanhc
+
+
+def time_of(s: Tensor, dim: int) -> Tensor:
+    """t = sqrt(1 + |s|^2) = cosh d."""
+    return (1 + dot(s, s, dim)).sqrt()
+
+
+def to_frame(s: Tensor, w: Tensor, dim: int) -> Tensor:
+    """The tangent vector at the origin whose parallel transport to s has space part w."""
+    t = time_of(s, dim)
+    return w - s * (dot(s, w, dim) / (t * (1 + t)))
+
+
+def from_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
+    """The space part of the parallel transport of f from the origin to s: f + s <s, f> / (1 + t)."""
+    return f + s * (dot(s, f, dim) / (1 + time_of(s, dim)))
+
+
+def squared_chord(s1: Tensor, s2: Tensor, dim: int) -> Tensor:
+    """q = |s1 - s2|^2 - (t1 - t2)^2 = 4 sinh^2(dist / 2), as sums of positive terms only.
+
+    With m = s1 + s2 and P the part of D = s2 - s1 across m: q = (4|D|^2 + |m|^2 |P|^2) / (2 (1 + t1 t2 + <s1, s2>))
+    where <s1, s2> > 0; else q = 2 ((t1 - 1) t2 + (t2 - 1) - <s1, s2>).
+    """
+    D, m, p = s2 - s1, s1 + s2, dot(s1, s2, dim)
+    t1, t2, mm = time_of(s1, dim), time_of(s2, dim), dot(m, m, dim)
+    acute = p > 0
+    P = D - m * (dot(D, m, dim) / torch.where(acute, mm, 1.0))
+    near = (4 * dot(D, D, dim) + mm * dot(P, P, dim)) / (2 * (1 + t1 * t2 + p.clamp_min(0)))
+    far = 2 * (dot(s1, s1, dim) / (1 + t1) * t2 + dot(s2, s2, dim) / (1 + t2) - p)
+    return torch.where(acute, near, far)
+
+
+def ball_difference(s1: Tensor, s2: Tensor, D: Tensor, q: Tensor, dim: int) -> Tensor:
+    """x2 - x1 for the ball points x = s / (1 + t), given D = s2 - s1 and q; not by subtraction where they are near."""
+    t1, t2 = time_of(s1, dim), time_of(s2, dim)
+    x1 = s1 / (1 + t1)
+    near = (D - x1 * (dot(D, s1 + s2, dim) / (t1 + t2))) / (1 + t2)
+    return torch.where(q < 1, near, s2 / (1 + t2) - x1)
+
+
+def translate(s: Tensor, y: Tensor, D: Tensor, gy: Tensor, dim: int) -> Tensor:
+    """The space part of x (+) y: Mobius addition in the ball, x that of s, y with gap gy, D = x + y."""
+    gx = 2 / (1 + time_of(s, dim))
+    return 2 * (dot(D, D, dim) * s * (gx / 2) + gx * D) / (gx * gy)
+
+
+def exp_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
+    """The space part of the point reached from s with the velocity of frame f."""
+    # The textbook cosh(|f|) s + sinh(|f|)/|f| w loses exp(2d) on the way inward; this loses exp(d), like the problem.
+    half = norm(f, dim) / 2
+    y = tanhc(half) * f / 2
+    return translate(s, y, s / (1 + time_of(s, dim)) + y, torch.cosh(half.clamp_max(170.0)) ** -2, dim)
+
+
+def transport_frame(s1: Tensor, s2: Tensor, D: Tensor, q: Tensor, f: Tensor, dim: int) -> Tensor:
+    """Parallel transport from s1 to s2, of frames: the gyration gyr[x2, -x1] of their ball points."""
+    g1, g2 = 2 / (1 + time_of(s1, dim)), 2 / (1 + time_of(s2, dim))
+    return gyrate(s2 * (g2 / 2), -s1 * (g1 / 2), ball_difference(s1, s2, D, q, dim), g2, g1, f, torch.ones_like(q), dim)
+
+
+class Lorentz(Manifold):
+    """Points (t, s) in R^(n+1) with -t^2 + |s|^2 = -1/c, t > 0 (Nickel and Kiela 2018, arXiv:1806.03417).
+
+    Tensors have n + 1 coordinates along `dim`; the time of an argument is ignored, the time of a result is derived.
+    Every method computes in float64 and rounds once. The sheet ends where the squares of the coordinates overflow in
+    float64, or the coordinates in their dtype: sqrt(c) d = 10, 87, 87, 345 in float16, bfloat16, float32, float64.
+    """
+
+    extra_coords = 1
+
+    def _unit(self, x: Tensor, dim: int) -> Tensor:
+        """The space part of x, scaled to the unit hyperboloid, in float64."""
+        return self.c.sqrt() * x.double().narrow(dim, 1, x.shape[dim] - 1)
+
+    def _point(self, s: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
+        """The point with space part s on the unit hyperboloid, scaled to this one."""
+        root = self.c.sqrt()
+        limit = torch.clamp(root * (torch.finfo(dtype).max / 4), max=1e150)
+        s = clip_norm(s, limit, dim)
+        return (torch.cat((time_of(s, dim), s), dim) / root).to(dtype)
+
+    def _tangent(self, s: Tensor, w: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
+        """The tangent vector with space part w at s: its time part is <s, w> / t."""
+        return torch.cat((dot(s, w, dim) / time_of(s, dim), w), dim).to(dtype)
+
+    # --- points and tangent vectors -------------------------------------------------------------------------------
+
+    def origin(self, *size, dtype=None, device=None):
+        x = torch.zeros(*size, dtype=dtype, device=device)
+        return torch.cat((x[..., :1] + self.c.rsqrt().to(x), x[..., 1:]), -1)
+
+    def projx(self, x, dim=-1):
+        return self._point(self._unit(x, dim), x.dtype, dim)
+
+    def proju(self, x, v, dim=-1):
+        """v + c <x, v> x. It magnifies a deviation of v from tangency, rounding included, by up to cosh^2(sqrt(c) d)."""
+        dtype, v = torch.promote_types(x.dtype, v.dtype), v.double()
+        s, v0, w = self._unit(x, dim), v.narrow(dim, 0, 1), v.narrow(dim, 1, v.shape[dim] - 1)
+        t = time_of(s, dim)
+        return self._tangent(s, w + s * (dot(s, w, dim) - t * v0), dtype, dim)
+
+    def check_point(self, x, dim=-1, name="x"):
+        super().check_point(x, dim, name)
+        expected, eps = self.projx(x, dim).narrow(dim, 0, 1), torch.finfo(x.dtype).eps
+        if not bool(((x.narrow(dim, 0, 1) - expected).abs() <= 16 * eps * expected).all()):
+            raise ValueError(f"{name} must have the time coordinate sqrt(1/c + |s|^2) first; projx computes it from s")
+
+    # --- metric ---------------------------------------------------------------------------------------------------
+
+    @double_inside
+    def minkowski(self, x: Tensor, y: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
+        """The Minkowski product -x_0 y_0 + x_1 y_1 + ... of any two vectors of R^(n+1), as it is written."""
+        products = x * y
+        out = products.sum(dim, keepdim=True) - 2 * products.narrow(dim, 0, 1)
+        return self._squeeze(out, dim, keepdim)
+
+    def _frame(self, x: Tensor, v: Tensor, dim: int) -> Tensor:
+        return to_frame(self._unit(x, dim), v.double().narrow(dim, 1, v.shape[dim] - 1), dim)
+
+    @double_inside
+    def inner(self, x, u, v=None, dim=-1, keepdim=False):
+        f = self._frame(x, u, dim)
+        return self._squeeze(dot(f, f if v is None else self._frame(x, v, dim), dim), dim, keepdim)
+
+    @double_inside
+    def norm(self, x, v, dim=-1, keepdim=False):
+        return self._squeeze(norm(self._frame(x, v, dim), dim), dim, keepdim)
+
+    def egrad2rgrad(self, x, grad, dim=-1):
+        """The tangent part of (-grad_0, grad_1, ...), which is the gradient of Minkowski space."""
+        dtype, grad = torch.promote_types(x.dtype, grad.dtype), grad.double()
+        s, g0, g = self._unit(x, dim), grad.narrow(dim, 0, 1), grad.narrow(dim, 1, grad.shape[dim] - 1)
+        return self._tangent(s, g + s * (dot(s, g, dim) + time_of(s, dim) * g0), dtype, dim)
+
+    # --- distances and geodesics ----------------------------------------------------------------------------------
+
+    @double_inside
+    def dist(self, x, y, dim=-1, keepdim=False):
+        """2 asinh( sqrt(q) / 2 ) / sqrt(c) with the squared chord q, never acosh of the Minkowski product.
+
+        From float64 points right to a few eps, magnified to eps exp(sqrt(c) d) for radial pairs.
+        """
+        q = squared_chord(self._unit(x, dim), self._unit(y, dim), dim)
+        return self._squeeze(2 * asinh(safe_sqrt(q) / 2) / self.c.sqrt(), dim, keepdim)
+
+    @double_inside
+    def dist0(self, x, dim=-1, keepdim=False):
+        return self._squeeze(asinh(norm(self._unit(x, dim), dim)) / self.c.sqrt(), dim, keepdim)
+
+    def expmap(self, x, v, dim=-1):
+        s, f = self._unit(x, dim), self.c.sqrt() * self._frame(x, v, dim)
+        return self._point(exp_frame(s, f, dim), torch.promote_types(x.dtype, v.dtype), dim)
+
+    def logmap(self, x, y, dim=-1):
+        """(l / sinh l) (y - cosh(l) x) with l = sqrt(c) dist(x, y) and cosh(l) = 1 + q/2."""
+        s1, s2 = self._unit(x, dim), self._unit(y, dim)
+        q = squared_chord(s1, s2, dim)
+        w = ((s2 - s1) - q / 2 * s1) / sinhc(2 * asinh(safe_sqrt(q) / 2))
+        return self._tangent(s1, w / self.c.sqrt(), torch.promote_types(x.dtype, y.dtype), dim)
+
+    def expmap0(self, v, dim=-1):
+        return self.from_normal(v.narrow(dim, 1, v.shape[dim] - 1), dim)
+
+    def logmap0(self, y, dim=-1):
+        n = self.to_normal(y, dim)
+        return torch.cat((torch.zeros_like(n.narrow(dim, 0, 1)), n), dim)
+
+    def transp(self, x, y, v, dim=-1):
+        s1, s2 = self._unit(x, dim), self._unit(y, dim)
+        f = transport_frame(s1, s2, s2 - s1, squared_chord(s1, s2, dim), self._frame(x, v, dim), dim)
+        return self._tangent(s2, from_frame(s2, f, dim), torch.promote_types(x.dtype, v.dtype), dim)
+
+    def transp0(self, y, v, dim=-1):
+        s = self._unit(y, dim)
+        w = from_frame(s, v.double().narrow(dim, 1, v.shape[dim] - 1), dim)
+        return self._tangent(s, w, torch.promote_types(y.dtype, v.dtype), dim)
+
+    def retr(self, x, v, dim=-1):
+        return self.projx(x + v, dim)
+
+    def boost(self, p: Tensor, x: Tensor, dim: int = -1) -> Tensor:
+        """The isometry without rotation that takes the origin to p, applied to x: s + s_p (<s_p, s> / (1 + t_p) + t)."""
+        s1, s2 = self._unit(p, dim), self._unit(x, dim)
+        D = ball_difference(-s1, s2, s1 + s2, squared_chord(-s1, s2, dim), dim)
+        g2 = 2 / (1 + time_of(s2, dim))
+        return self._point(translate(s1, s2 * (g2 / 2), D, g2, dim), torch.promote_types(p.dtype, x.dtype), dim)
+
+    # --- the hub --------------------------------------------------------------------------------------------------
+
+    def to_normal(self, x, dim=-1):
+        s = self._unit(x, dim)
+        return (asinhc(norm(s, dim)) * s / self.c.sqrt()).to(x.dtype)
+
+    def from_normal(self, n, dim=-1):
+        m = self.c.sqrt() * n.double()
+        d = norm(m, dim)
+        return self._point(sinhc(d.clamp_max(345.0)) * m, n.dtype, dim)

@@ -1,0 +1,162 @@
+"""Geodesic normal coordinates at the origin: n = d u, the distance of a point times its unit direction.
+
+This chart is all of R^n, for every c, and the logarithm at the origin is the identity: the layers are written in it.
+Its points in the other charts are sinh(sqrt(c) d) u / sqrt(c) (the space part in Lorentz) and
+tanh(sqrt(c) d / 2) u / sqrt(c) (the ball). The metric is d r^2 along u and (sinh(sqrt(c) d) / (sqrt(c) d))^2 across.
+"""
+
+import torch
+from torch import Tensor
+
+from hyplearn.manifolds.base import Manifold
+from hyplearn.manifolds.lorentz import exp_frame, to_frame, transport_frame
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, safe_sqrt, sinhc, sinhc_minus_1
+
+
+class NormalCoordinates(Manifold):
+    """Points n in R^n, at distance |n| from the origin.
+
+    Every method computes in float64 and rounds once to the dtype of its arguments. Functions of two points overflow
+    beyond sqrt(c) d = 355, so a point farther than LIMIT counts as one at LIMIT in the same direction, and `projx`
+    puts it there.
+    """
+
+    LIMIT = 345.0
+
+    def _unit(self, n: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """The point and its radius for c = 1."""
+        m = self.c.sqrt() * n
+        d = norm(m, dim)
+        return m * (self.LIMIT / d.clamp_min(self.LIMIT)), d.clamp_max(self.LIMIT)
+
+    @staticmethod
+    def _space(n: Tensor, d: Tensor) -> Tensor:
+        return sinhc(d) * n
+
+    @staticmethod
+    def _to_frame(n: Tensor, d: Tensor, v: Tensor, dim: int) -> Tensor:
+        """v_radial + (sinh d / d) v_across: the tangent vector at the origin whose parallel transport to n is v."""
+        return sinhc(d) * v - sinhc_minus_1(d) * n * dot(n, v, dim)  # written so that it is smooth at n = 0
+
+    @staticmethod
+    def _from_frame(n: Tensor, d: Tensor, f: Tensor, dim: int) -> Tensor:
+        return (f + sinhc_minus_1(d) * n * dot(n, f, dim)) / sinhc(d)
+
+    @staticmethod
+    def _squared_chord(n1: Tensor, d1: Tensor, n2: Tensor, d2: Tensor, dim: int) -> Tensor:
+        """q = 4 sinh^2(dist / 2) = 4 sinh^2((d1 - d2) / 2) + 2 (sinh d1 / d1) (sinh d2 / d2) E (haversines), where
+
+        E = d1 d2 - <n1, n2> is, for acute angles, |m|^2 |P|^2 / (4 (d1 d2 + <n1, n2>)): m = n1 + n2, and P the part
+        of D = n2 - n1 across m. In this form nothing cancels, and the gradient is right at the origin.
+        """
+        D, m, p, total = n2 - n1, n1 + n2, dot(n1, n2, dim), d1 + d2
+        Dm, mm, acute = dot(D, m, dim), dot(m, m, dim), p > 0
+        P = D - m * (Dm / torch.where(acute, mm, 1.0))
+        E = torch.where(acute, mm * dot(P, P, dim) / (4 * torch.where(acute, d1 * d2 + p, 1.0)), d1 * d2 - p)
+        half = Dm / torch.where(total > 0, total, 1.0) / 2
+        return 4 * torch.sinh(half) ** 2 + 2 * sinhc(d1) * sinhc(d2) * E
+
+    @staticmethod
+    def _space_difference(n1: Tensor, d1: Tensor, n2: Tensor, d2: Tensor, dim: int) -> Tensor:
+        """s2 - s1 for the space parts s = (sinh d / d) n, without the cancellation of near pairs."""
+        D, m, total, far = n2 - n1, n1 + n2, d1 + d2, torch.maximum(d1, d2)
+        dd = dot(D, m, dim) / torch.where(total > 0, total, 1.0)
+        # sinhc(d2) - sinhc(d1), through sinh(d2) - sinh(d1) = 2 sinh(dd / 2) cosh(total / 2)
+        growth = sinhc(dd.abs() / 2) * torch.cosh(total / 2) - sinhc(torch.minimum(d1, d2))
+        return (sinhc(d1) + sinhc(d2)) / 2 * D + dd / torch.where(far > 0, far, 1.0) * growth / 2 * m
+
+    # --- points and tangent vectors -------------------------------------------------------------------------------
+
+    def origin(self, *size, dtype=None, device=None):
+        return torch.zeros(*size, dtype=dtype, device=device)
+
+    def projx(self, x, dim=-1):
+        wide, s = x.double(), self.c.sqrt()
+        # Rounding to x's dtype must not put it outside again: projx is idempotent.
+        clipped = clip_norm(wide, self.LIMIT * (1 - 4 * torch.finfo(x.dtype).eps) / s, dim).to(x.dtype)
+        return torch.where(s * norm(wide, dim) <= self.LIMIT, x, clipped)
+
+    def proju(self, x, v, dim=-1):
+        return v
+
+    def check_point(self, x, dim=-1, name="x"):
+        super().check_point(x, dim, name)
+        if not bool((self.c.sqrt() * norm(x.double(), dim) <= self.LIMIT).all()):
+            raise ValueError(f"{name} must lie within {self.LIMIT}/sqrt(c) of the origin; use projx to bring it there")
+
+    # --- metric ---------------------------------------------------------------------------------------------------
+
+    @double_inside
+    def inner(self, x, u, v=None, dim=-1, keepdim=False):
+        n, d = self._unit(x, dim)
+        f = self._to_frame(n, d, u, dim)
+        return self._squeeze(dot(f, f if v is None else self._to_frame(n, d, v, dim), dim), dim, keepdim)
+
+    @double_inside
+    def norm(self, x, v, dim=-1, keepdim=False):
+        return self._squeeze(norm(self._to_frame(*self._unit(x, dim), v, dim), dim), dim, keepdim)
+
+    @double_inside
+    def egrad2rgrad(self, x, grad, dim=-1):
+        """grad_radial + (sqrt(c) d / sinh(sqrt(c) d))^2 grad_across."""
+        n, d = self._unit(x, dim)
+        return self._from_frame(n, d, self._from_frame(n, d, grad, dim), dim)
+
+    # --- distances and geodesics ----------------------------------------------------------------------------------
+
+    @double_inside
+    def dist(self, x, y, dim=-1, keepdim=False):
+        """2 asinh( sqrt(sinh^2((d1 - d2)/2) + sinh(d1) sinh(d2) |u1 - u2|^2 / 4) ), for c = 1.
+
+        float32: 1 eps to d = 80. float64: a few eps; of radial pairs far out eps |n1 - n2| sinh(d) / d.
+        """
+        q = self._squared_chord(*self._unit(x, dim), *self._unit(y, dim), dim)
+        return self._squeeze(2 * asinh(safe_sqrt(q) / 2) / self.c.sqrt(), dim, keepdim)
+
+    def dist0(self, x, dim=-1, keepdim=False):
+        return self._squeeze(norm(x.double(), dim).to(x.dtype), dim, keepdim)
+
+    @double_inside
+    def expmap(self, x, v, dim=-1):
+        s = self.c.sqrt()
+        n, d = self._unit(x, dim)
+        space = exp_frame(self._space(n, d), s * self._to_frame(n, d, v, dim), dim)
+        space = clip_norm(space, 1e149, dim)
+        return asinhc(norm(space, dim)) * space / s
+
+    @double_inside
+    def logmap(self, x, y, dim=-1):
+        """In space parts (l / sinh l) (s2 - s1 - (cosh(l) - 1) s1), with l the distance; then back to this chart."""
+        (n1, d1), (n2, d2) = self._unit(x, dim), self._unit(y, dim)
+        q = self._squared_chord(n1, d1, n2, d2, dim)
+        s1, D = self._space(n1, d1), self._space_difference(n1, d1, n2, d2, dim)
+        f = to_frame(s1, D - q / 2 * s1, dim) / sinhc(2 * asinh(safe_sqrt(q) / 2))
+        return self._from_frame(n1, d1, f, dim) / self.c.sqrt()
+
+    def expmap0(self, v, dim=-1):
+        return v
+
+    def logmap0(self, y, dim=-1):
+        return y
+
+    @double_inside
+    def transp(self, x, y, v, dim=-1):
+        p, q = self._unit(x, dim), self._unit(y, dim)
+        D, chord = self._space_difference(*p, *q, dim), self._squared_chord(*p, *q, dim)
+        f = transport_frame(self._space(*p), self._space(*q), D, chord, self._to_frame(*p, v, dim), dim)
+        return self._from_frame(*q, f, dim)
+
+    @double_inside
+    def transp0(self, y, v, dim=-1):
+        return self._from_frame(*self._unit(y, dim), v, dim)
+
+    def retr(self, x, v, dim=-1):
+        return self.projx(x + v, dim)
+
+    # --- the hub --------------------------------------------------------------------------------------------------
+
+    def to_normal(self, x, dim=-1):
+        return x
+
+    def from_normal(self, n, dim=-1):
+        return n
