@@ -25,8 +25,10 @@ def time_of(s: Tensor, dim: int) -> Tensor:
 
 def to_frame(s: Tensor, w: Tensor, dim: int) -> Tensor:
     """The tangent vector at the origin whose parallel transport to s has space part w."""
-    t = time_of(s, dim)
-    return w - s * (dot(s, w, dim) / (t * (1 + t)))
+    t, sw = time_of(s, dim), dot(s, w, dim)
+    f = w - s * (sw / (t * (1 + t)))
+    # f's radial part is w's over t, lost in the rounding of w: one step of refinement restores it.
+    return f + s * ((sw / t - dot(s, f, dim)) / dot(s, s, dim).clamp_min(1))
 
 
 def from_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
@@ -34,19 +36,29 @@ def from_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
     return f + s * (dot(s, f, dim) / (1 + time_of(s, dim)))
 
 
-def squared_chord(s1: Tensor, s2: Tensor, dim: int) -> Tensor:
-    """q = |s1 - s2|^2 - (t1 - t2)^2 = 4 sinh^2(dist / 2), as sums of positive terms only.
+def area_squared(u: Tensor, v: Tensor, dim: int) -> Tensor:
+    """|u|^2 |v|^2 - <u, v>^2, for acute angles: the squared area of the parallelogram, without the subtraction.
 
-    With m = s1 + s2 and P the part of D = s2 - s1 across m: q = (4|D|^2 + |m|^2 |P|^2) / (2 (1 + t1 t2 + <s1, s2>))
-    where <s1, s2> > 0; else q = 2 ((t1 - 1) t2 + (t2 - 1) - <s1, s2>).
+    It is |L|^2 |P|^2, L the longer of the two and P the part across L of the shorter or of v - u, the least of all.
     """
-    D, m, p = s2 - s1, s1 + s2, dot(s1, s2, dim)
-    t1, t2, mm = time_of(s1, dim), time_of(s2, dim), dot(m, m, dim)
-    acute = p > 0
-    P = D - m * (dot(D, m, dim) / torch.where(acute, mm, 1.0))
-    near = (4 * dot(D, D, dim) + mm * dot(P, P, dim)) / (2 * (1 + t1 * t2 + p.clamp_min(0)))
+    uu, vv, D = dot(u, u, dim), dot(v, v, dim), v - u
+    first = uu > vv
+    L, S, LL = torch.where(first, u, v), torch.where(first, v, u), torch.maximum(uu, vv)
+    S = torch.where(dot(D, D, dim) < torch.minimum(uu, vv), D, S)
+    P = S - L * (dot(S, L, dim) / torch.where(LL > 0, LL, 1.0))
+    return LL * dot(P, P, dim)
+
+
+def squared_chord(s1: Tensor, s2: Tensor, dim: int) -> Tensor:
+    """q = |s1 - s2|^2 - (t1 - t2)^2 = 4 sinh^2(dist / 2), as sums of positive terms only:
+
+    q = 2 (|s1 - s2|^2 + |s1|^2 |s2|^2 - <s1, s2>^2) / (1 + t1 t2 + <s1, s2>)   where <s1, s2> > 0, else
+    q = 2 ((t1 - 1) t2 + (t2 - 1) - <s1, s2>).
+    """
+    D, p, t1, t2 = s2 - s1, dot(s1, s2, dim), time_of(s1, dim), time_of(s2, dim)
+    near = 2 * (dot(D, D, dim) + area_squared(s1, s2, dim)) / (1 + t1 * t2 + p.clamp_min(0))
     far = 2 * (dot(s1, s1, dim) / (1 + t1) * t2 + dot(s2, s2, dim) / (1 + t2) - p)
-    return torch.where(acute, near, far)
+    return torch.where(p > 0, near, far)
 
 
 def ball_difference(s1: Tensor, s2: Tensor, D: Tensor, q: Tensor, dim: int) -> Tensor:
@@ -112,7 +124,7 @@ class Lorentz(Manifold):
         return self._point(self._unit(x, dim), x.dtype, dim)
 
     def proju(self, x, v, dim=-1):
-        """v + c <x, v> x. It magnifies a deviation of v from tangency, rounding included, by up to cosh^2(sqrt(c) d)."""
+        """v + c <x, v> x. It magnifies what v deviates from tangency, rounding included, by cosh^2(sqrt(c) d)."""
         dtype, v = torch.promote_types(x.dtype, v.dtype), v.double()
         s, v0, w = self._unit(x, dim), v.narrow(dim, 0, 1), v.narrow(dim, 1, v.shape[dim] - 1)
         t = time_of(s, dim)
@@ -198,7 +210,7 @@ class Lorentz(Manifold):
         return self.projx(x + v, dim)
 
     def boost(self, p: Tensor, x: Tensor, dim: int = -1) -> Tensor:
-        """The isometry without rotation that takes the origin to p, applied to x: s + s_p (<s_p, s> / (1 + t_p) + t)."""
+        """The image of x under the boost that takes the origin to p: s + s_p (<s_p, s> / (1 + t_p) + t), for c = 1."""
         s1, s2 = self._unit(p, dim), self._unit(x, dim)
         D = ball_difference(-s1, s2, s1 + s2, squared_chord(-s1, s2, dim), dim)
         g2 = 2 / (1 + time_of(s2, dim))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-from hyplearn.manifolds.lorentz import exp_frame, to_frame, transport_frame
+from hyplearn.manifolds.lorentz import area_squared, exp_frame, to_frame, transport_frame
 from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, safe_sqrt, sinhc, sinhc_minus_1
 
 
@@ -36,25 +36,28 @@ class NormalCoordinates(Manifold):
     @staticmethod
     def _to_frame(n: Tensor, d: Tensor, v: Tensor, dim: int) -> Tensor:
         """v_radial + (sinh d / d) v_across: the tangent vector at the origin whose parallel transport to n is v."""
-        return sinhc(d) * v - sinhc_minus_1(d) * n * dot(n, v, dim)  # written so that it is smooth at n = 0
+        nv = dot(n, v, dim)
+        f = sinhc(d) * v - sinhc_minus_1(d) * n * nv  # written so that it is smooth at n = 0
+        # f's radial part is v's, lost in the rounding of sinhc(d) v: one step of refinement restores it.
+        return f + n * ((nv - dot(n, f, dim)) / (d * d).clamp_min(1))
 
     @staticmethod
     def _from_frame(n: Tensor, d: Tensor, f: Tensor, dim: int) -> Tensor:
         return (f + sinhc_minus_1(d) * n * dot(n, f, dim)) / sinhc(d)
 
     @staticmethod
-    def _squared_chord(n1: Tensor, d1: Tensor, n2: Tensor, d2: Tensor, dim: int) -> Tensor:
-        """q = 4 sinh^2(dist / 2) = 4 sinh^2((d1 - d2) / 2) + 2 (sinh d1 / d1) (sinh d2 / d2) E (haversines), where
+    def _haversine(n1: Tensor, d1: Tensor, n2: Tensor, d2: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+        """d2 - d1; E = d1 d2 (1 - cos(angle)); and q = 4 sinh^2(dist / 2), by the haversine formula:
 
-        E = d1 d2 - <n1, n2> is, for acute angles, |m|^2 |P|^2 / (4 (d1 d2 + <n1, n2>)): m = n1 + n2, and P the part
-        of D = n2 - n1 across m. In this form nothing cancels, and the gradient is right at the origin.
+        q = 4 sinh^2((d2 - d1) / 2) + 2 (sinh d1 / d1) (sinh d2 / d2) E.
+
+        E is a product for acute angles and a sum for others, never d1 d2 - <n1, n2> where that cancels; as it is
+        written without unit vectors, the gradient of q is right at the origin too.
         """
-        D, m, p, total = n2 - n1, n1 + n2, dot(n1, n2, dim), d1 + d2
-        Dm, mm, acute = dot(D, m, dim), dot(m, m, dim), p > 0
-        P = D - m * (Dm / torch.where(acute, mm, 1.0))
-        E = torch.where(acute, mm * dot(P, P, dim) / (4 * torch.where(acute, d1 * d2 + p, 1.0)), d1 * d2 - p)
-        half = Dm / torch.where(total > 0, total, 1.0) / 2
-        return 4 * torch.sinh(half) ** 2 + 2 * sinhc(d1) * sinhc(d2) * E
+        p, total = dot(n1, n2, dim), d1 + d2
+        growth = dot(n2 - n1, n1 + n2, dim) / torch.where(total > 0, total, 1.0)
+        E = torch.where(p > 0, area_squared(n1, n2, dim) / torch.where(p > 0, d1 * d2 + p, 1.0), d1 * d2 - p)
+        return growth, E, 4 * torch.sinh(growth / 2) ** 2 + 2 * sinhc(d1) * sinhc(d2) * E
 
     @staticmethod
     def _space_difference(n1: Tensor, d1: Tensor, n2: Tensor, d2: Tensor, dim: int) -> Tensor:
@@ -110,7 +113,7 @@ class NormalCoordinates(Manifold):
 
         float32: 1 eps to d = 80. float64: a few eps; of radial pairs far out eps |n1 - n2| sinh(d) / d.
         """
-        q = self._squared_chord(*self._unit(x, dim), *self._unit(y, dim), dim)
+        _, _, q = self._haversine(*self._unit(x, dim), *self._unit(y, dim), dim)
         return self._squeeze(2 * asinh(safe_sqrt(q) / 2) / self.c.sqrt(), dim, keepdim)
 
     def dist0(self, x, dim=-1, keepdim=False):
@@ -126,12 +129,21 @@ class NormalCoordinates(Manifold):
 
     @double_inside
     def logmap(self, x, y, dim=-1):
-        """In space parts (l / sinh l) (s2 - s1 - (cosh(l) - 1) s1), with l the distance; then back to this chart."""
+        """(l / sinh l) times the sides of the triangle at x, with l = dist(x, y) and c = 1: along x
+
+        sinh(d2 - d1) - cosh(d1) sinh(d2) (1 - cos(angle)), and across it sinh(d2) sin(angle).
+        """
         (n1, d1), (n2, d2) = self._unit(x, dim), self._unit(y, dim)
-        q = self._squared_chord(n1, d1, n2, d2, dim)
+        growth, E, q = self._haversine(n1, d1, n2, d2, dim)
+        # Unit vectors have no derivative at x = 0. Around it the formula of the hyperboloid serves.
         s1, D = self._space(n1, d1), self._space_difference(n1, d1, n2, d2, dim)
-        f = to_frame(s1, D - q / 2 * s1, dim) / sinhc(2 * asinh(safe_sqrt(q) / 2))
-        return self._from_frame(n1, d1, f, dim) / self.c.sqrt()
+        inner = self._from_frame(n1, d1, to_frame(s1, D - q / 2 * s1, dim), dim)
+        away = d1 > 1
+        d1 = torch.where(away, d1, 1.0)
+        along = torch.sinh(growth) - torch.cosh(d1) * sinhc(d2) * E / d1
+        across = n2 - n1 - n1 * (dot(n1, n2 - n1, dim) / d1**2)
+        outer = n1 * (along / d1) + across * (sinhc(d2) / sinhc(d1))
+        return torch.where(away, outer, inner) / (sinhc(2 * asinh(safe_sqrt(q) / 2)) * self.c.sqrt())
 
     def expmap0(self, v, dim=-1):
         return v
@@ -142,7 +154,7 @@ class NormalCoordinates(Manifold):
     @double_inside
     def transp(self, x, y, v, dim=-1):
         p, q = self._unit(x, dim), self._unit(y, dim)
-        D, chord = self._space_difference(*p, *q, dim), self._squared_chord(*p, *q, dim)
+        D, (_, _, chord) = self._space_difference(*p, *q, dim), self._haversine(*p, *q, dim)
         f = transport_frame(self._space(*p), self._space(*q), D, chord, self._to_frame(*p, v, dim), dim)
         return self._from_frame(*q, f, dim)
 
