@@ -127,6 +127,10 @@ class Line:
         """(...): radius 1/(|b| sqrt(c)) of that circle; infinite where the line is a diameter."""
         return torch.where(self.is_diameter, math.inf, 1 / self.b.abs() / _sqrt_c(self.c, self.b))
 
+    def __getitem__(self, index) -> "Line":
+        """Some lines of a batch, by whatever indexes its batch dimensions."""
+        return Line(self.a[index], self.b[index], self.c)
+
     def reverse(self) -> "Line":
         """The same line in the other direction."""
         return Line(-self.a, -self.b, self.c)

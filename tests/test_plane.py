@@ -384,6 +384,7 @@ def test_everything_broadcasts():
     x, y, z = points(3, 1, seed=1), points(4, seed=2), points(5, 1, 1, seed=3)
     line = line_through(x, y)
     assert line.a.shape == (3, 4, 2) and line.b.shape == (3, 4) and line.ideal_points.shape == (3, 4, 2, 2)
+    assert torch.equal(line[1].ideal_points, line.ideal_points[1]) and line[line.b > 0].a.shape[1:] == (2,)
     assert plane.foot(line, z).shape == (5, 3, 4, 2)
     assert plane.triangle_angles(x, y, z).shape == (5, 3, 4, 3) and plane.triangle_area(x, y, z).shape == (5, 3, 4)
     assert relation(line, plane.perpendicular(line, z)).shape == (5, 3, 4)
