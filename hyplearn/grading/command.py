@@ -1,0 +1,292 @@
+"""Grade a folder of submissions, SUBMITTED_DIR/<student>/<assignment>/<notebook>.ipynb.
+
+Students' code runs in a sandbox and never learns what is expected of it; one broken submission costs no other anything;
+a run that was interrupted goes on where it stopped. OUT gets grades.csv, feedback/ (a page per student), gradebook.db
+and autograded/ (for nbgrader's formgrader: start `jupyter lab` in OUT).
+
+examples:
+  hyplearn grade submitted --out grades                    grade what is new or has changed
+  hyplearn grade submitted --out grades --jobs 4           four submissions at a time
+  hyplearn grade submitted --out grades --student ada      grade one student again
+  hyplearn grade submitted --out grades --report --json    also OUT/report.html; the grades on standard output
+"""
+
+import hashlib
+import json
+import multiprocessing
+import multiprocessing.connection
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from tqdm import tqdm
+
+import hyplearn
+from hyplearn.course.layout import Course, write
+from hyplearn.errors import BadInput
+from hyplearn.grading.check import course_secret
+from hyplearn.grading.collect import Submission, find_submissions, read_submission
+from hyplearn.grading.isolation import DEFAULT, Limits, Sandbox, masked_names, require
+from hyplearn.grading.spec import ExerciseSet, load_set, set_names
+from hyplearn.grading.transplant import transplant
+from hyplearn.grading.verify import Question, Result, verify_file
+from hyplearn.grading.worker import warm_up
+
+FAILED = "could not be graded"
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("submitted", metavar="SUBMITTED_DIR", type=Path, help="folder of submissions, one per student")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the grades go")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="submissions at a time (default 1)")
+    parser.add_argument("--student", metavar="ID", help="grade this student again, and no other")
+    parser.add_argument(
+        "--isolation",
+        choices=("bubblewrap", "none"),
+        default="bubblewrap",
+        help="none: students' code runs as you, with your files and network (docs/instructors.md says what that means)",
+    )
+    parser.add_argument("--report", action="store_true", help="write OUT/report.html: what to re-teach")
+    parser.add_argument("--json", action="store_true", help="print the grades as JSON")
+
+
+def run(args) -> int:
+    if not args.submitted.is_dir():
+        raise BadInput(f"SUBMITTED_DIR: there is no folder {args.submitted}")
+    if args.jobs < 1:
+        raise BadInput("--jobs: must be 1 or more")
+    course = Course.find()
+    sets = {name: load_set(name) for name in set_names() if course.exercise(name).is_file()}
+    if not sets:
+        raise BadInput("this course has no exercises yet: hyplearn course build")
+    releases = {name: nbformat.read(course.exercise(name), as_version=4) for name in sets}
+    if args.isolation == "none":
+        print("warning: no isolation: students' code runs as you, with your files and network", file=sys.stderr)
+    grades = grade(args.submitted, args.out, sets, releases, args.jobs, args.student, args.isolation)
+    shown = [item for item in grades if args.student in (None, item.student)]
+    if args.report:
+        from hyplearn.grading.report import write_report
+
+        write_report(args.out / "report.html", grades, args.out)
+    if args.json:
+        print(json.dumps([asdict(item) for item in shown], indent=1))
+    else:
+        _print_table(shown, args.out)
+    return 1 if any(item.status == FAILED for item in shown) else 0
+
+
+def grade(
+    submitted: Path,
+    out: Path,
+    sets: dict[str, ExerciseSet],
+    releases: dict[str, nbformat.NotebookNode],
+    jobs: int = 1,
+    student: str | None = None,
+    isolation: str = "bubblewrap",
+    limits: Limits = DEFAULT,
+    config=None,
+):
+    """Grades a folder and returns one `Grade` per submission; see the module's text.
+
+    Raises:
+        BadInput: there is nothing to grade, or no isolation.
+    """
+    require(isolation)
+    submissions = find_submissions(submitted, list(sets))
+    if not any(student in (None, submission.student) for submission in submissions):
+        whose = f"of student {student!r} " if student else ""
+        raise BadInput(f"SUBMITTED_DIR: no submission {whose}in {submitted}/<student>/<assignment>/")
+    out.mkdir(parents=True, exist_ok=True)
+    keys = {name: _fingerprint(sets[name], releases[name]) for name in sets}
+    results = _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits)
+    return _record_all(results, out, sets, releases, config)
+
+
+# --- first all verdicts, each kept in a file --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submission that has no verdict yet."""
+
+    submission: Submission
+    verdict_path: Path
+    key: str
+
+
+def _verdict_path(out: Path, submission: Submission) -> Path:
+    return out / "verdicts" / submission.student / f"{submission.assignment}.json"
+
+
+def _fingerprint(exercises: ExerciseSet, release) -> str:
+    """What a verdict depends on beside the submission: the exercises, the release, the library and the secret seed."""
+    parts = [hyplearn.__version__, exercises.name, nbformat.writes(release), course_secret()]
+    module = sys.modules.get(f"hyplearn.grading.specs.{exercises.name}")
+    parts.append(Path(module.__file__).read_text() if module else "")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _key(submission: Submission, fingerprint: str) -> str:
+    digest = hashlib.sha256(fingerprint.encode())
+    try:
+        digest.update(submission.path.read_bytes())
+    except OSError as error:
+        digest.update(str(error.errno).encode())
+    return digest.hexdigest()
+
+
+def _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits) -> dict[Submission, Result]:
+    """A verdict for every submission; with `student`, new ones for theirs, and for others those that are there."""
+    results, todo = {}, []
+    for submission in submissions:
+        if submission.path is None:
+            results[submission] = Result(FAILED, submission.reason)
+            continue
+        job = Job(submission, _verdict_path(out, submission), _key(submission, keys[submission.assignment]))
+        known = None if submission.student == student else _known(job)
+        if known:
+            results[submission] = known
+        elif student in (None, submission.student):
+            todo.append(job)
+    todo.sort(key=lambda job: job.submission.assignment)  # a sandbox serves one assignment: few changes
+    failed = 0
+    with tqdm(total=len(todo), desc="grading", unit="", disable=not todo, file=sys.stderr) as bar:
+        for job, result in _in_parallel(todo, sets, releases, jobs, isolation, limits):
+            _remember(job, result)
+            results[job.submission] = result
+            failed += result.status != "graded"
+            bar.set_postfix_str(f"{failed} failed" if failed else "")
+            bar.update()
+    return results
+
+
+def _known(job: Job) -> Result | None:
+    """The verdict of an earlier run, if the submission and all that it depends on are the same."""
+    try:
+        data = json.loads(job.verdict_path.read_text(encoding="utf-8"))
+        return Result.from_json(json.dumps(data["result"])) if data["key"] == job.key else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _remember(job: Job, result: Result) -> None:
+    if not result.final:
+        return
+    write(job.verdict_path, json.dumps({"key": job.key, "result": asdict(result)}))
+
+
+def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, limits: Limits):
+    """Yields (job, result) from `jobs` processes. One that dies costs its submission, and is replaced."""
+    fork = multiprocessing.get_context("fork")  # torch and the specs are there at once
+    warm_up()
+    waiting, running = list(reversed(todo)), {}
+
+    def start():
+        ours, theirs = fork.Pipe()
+        process = fork.Process(target=_serve, args=(theirs, ours, sets, releases, isolation, limits), daemon=True)
+        process.start()
+        theirs.close()
+        return ours, process
+
+    def give(pipe, process):
+        job = waiting.pop()
+        running[pipe] = (process, job, time.monotonic() + limits.submission + 120)
+        pipe.send(job)
+
+    try:
+        for _ in range(min(jobs, len(todo))):
+            give(*start())
+        while running:
+            ready = multiprocessing.connection.wait(list(running), timeout=5)
+            late = [pipe for pipe, (_, _, deadline) in running.items() if time.monotonic() > deadline]
+            for pipe in {*ready, *late}:
+                process, job, _ = running.pop(pipe)
+                try:
+                    result = pipe.recv() if pipe in ready else None
+                except (EOFError, OSError):
+                    result = None
+                if result is None:
+                    process.kill()
+                    pipe.close()
+                    yield job, Result(FAILED, "the grader's own process ended; grade it again", final=False)
+                    pipe, process = start() if waiting else (None, None)
+                else:
+                    yield job, result
+                if waiting:
+                    give(pipe, process)
+                elif process:
+                    pipe.close()
+    finally:
+        for pipe, (process, _, _) in running.items():
+            process.kill()
+            pipe.close()
+
+
+def _serve(pipe, other_end, sets, releases, isolation, limits) -> None:
+    """A process that makes verdicts, one after the other, with one sandbox for the assignment that it is at."""
+    other_end.close()
+    sandbox, current = None, None
+    try:
+        while True:
+            job = pipe.recv()
+            name = job.submission.assignment
+            if name != current:
+                if sandbox:
+                    sandbox.close()
+                sandbox, current = Sandbox(masked_names(sets[name]), isolation), name
+            pipe.send(verify_file(job.submission.path, releases[name], sets[name], sandbox, limits))
+    except (EOFError, KeyboardInterrupt):
+        pass
+    finally:
+        if sandbox:
+            sandbox.close()
+
+
+# --- then the gradebook, by this process alone ------------------------------------------------------------------------
+
+
+def _record_all(results: dict[Submission, Result], out, sets, releases, config):
+    from hyplearn.grading.gradebook import Book, write_table
+
+    book = Book(out, config)
+    for name in {submission.assignment for submission in results} & set(sets):
+        book.add_assignment(name, releases[name])
+    order = sorted(results, key=lambda submission: (submission.student, submission.assignment))
+    bar = tqdm(order, desc="writing", unit="", file=sys.stderr, disable=len(order) < 20)
+    grades = [_record(book, submission, results[submission], sets, releases) for submission in bar]
+    write_table(out / "grades.csv", grades)
+    return grades
+
+
+def _record(book, submission: Submission, result: Result, sets, releases):
+    from hyplearn.grading.gradebook import Grade
+
+    name = submission.assignment
+    if name not in sets:
+        return Grade(submission.student, name, 0.0, 0.0, 0.0, 0.0, FAILED, f"{FAILED}: {result.reason}", [])
+    notebook = releases[name]
+    if result.status == FAILED:
+        items = [*sets[name].exercises.values(), *sets[name].written.values()]
+        result.questions = [Question(item.name, 0.0, float(item.points), FAILED) for item in items]
+    else:
+        notebook, _ = transplant(notebook, read_submission(submission.path))
+    return book.record(submission.student, name, notebook, result, _timestamp(submission))
+
+
+def _timestamp(submission: Submission) -> str | None:
+    """When it was handed in: what nbgrader's `collect` left in timestamp.txt."""
+    try:
+        path = submission.path.with_name("timestamp.txt")
+        return path.read_text().strip() if path.is_file() and not path.is_symlink() else None
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _print_table(grades, out: Path) -> None:
+    width = max(len(item.student) for item in grades)
+    for item in grades:
+        reason = item.reason or item.status
+        print(f"{item.student:{width}}  {item.assignment}  {item.score:g} of {item.max_score:g}  {reason}")
+    print(f"written: {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'gradebook.db'}")
