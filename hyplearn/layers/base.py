@@ -1,0 +1,83 @@
+"""What all layers share: they are written once, in normal coordinates, and serve every chart."""
+
+import torch
+from torch import Tensor, nn
+
+from hyplearn.manifolds import Manifold
+
+
+class HLayer(nn.Module):
+    """A layer of a hyperbolic network: points of `manifold` in, points of `manifold` out.
+
+    A subclass defines `normal`, the layer in geodesic normal coordinates at the origin (the point at distance d in
+    the unit direction u is n = d u). `forward` is that function in the coordinates of the layer's manifold; for the
+    manifold `NormalCoordinates` both are the same.
+
+    Args:
+        manifold: the chart of input and output, which carries the curvature -c.
+        dim: where the coordinates of a point lie; None stands for 1 in images (B, C, H, W) and -1 in (B, C) or (C,).
+    """
+
+    def __init__(self, manifold: Manifold, dim: int | None = -1):
+        super().__init__()
+        if not isinstance(manifold, Manifold):
+            raise TypeError(f"{type(self).__name__}: manifold must be one of hyplearn.manifolds, got {manifold!r}")
+        self.manifold = manifold
+        self.dim = dim
+
+    def normal(self, n: Tensor) -> Tensor:
+        """The layer as a function of normal coordinates."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        dim = self._dim(x)
+        return self.manifold.from_normal(self.normal(self.manifold.to_normal(x, dim=dim)), dim=dim)
+
+    def _dim(self, x: Tensor) -> int:
+        if self.dim is not None:
+            return self.dim
+        if x.dim() in (1, 2):
+            return -1
+        if x.dim() == 4:
+            return 1
+        raise ValueError(
+            f"{type(self).__name__}: the input has shape {tuple(x.shape)}; say where a point's coordinates lie, "
+            "dim=1 for (B, C, L) or dim=-1 for (B, L, C)"
+        )
+
+    def _check(self, n: Tensor, size: int, dim: int) -> None:
+        if n.dim() < -dim or n.shape[dim] != size:
+            raise ValueError(
+                f"{type(self).__name__} expects points of dimension {size} along dim {dim}, got shape {tuple(n.shape)}"
+                " (in normal coordinates)"
+            )
+
+    def _sqrt_c(self, n: Tensor) -> Tensor:
+        return self.manifold.sqrt_c(n)
+
+
+class HSequential(HLayer):
+    """The layers one after another; the points stay in normal coordinates from the first to the last.
+
+    Equal to applying the layers in turn, without the change of chart between them.
+
+    Args:
+        *layers: at least one HLayer, all on one manifold.
+    """
+
+    def __init__(self, *layers: HLayer):
+        if not layers or not all(isinstance(layer, HLayer) for layer in layers):
+            raise TypeError("HSequential takes one or more layers of hyplearn.layers")
+        if any(layer.manifold is not layers[0].manifold for layer in layers):
+            raise ValueError("HSequential: all layers must share one manifold object, since they share its curvature")
+        super().__init__(layers[0].manifold, dim=None)
+        self.layers = nn.ModuleList(layers)
+
+    def normal(self, n):
+        for layer in self.layers:
+            n = layer.normal(n)
+        return n
+
+    def forward(self, x):
+        n = self.normal(self.manifold.to_normal(x, dim=self.layers[0]._dim(x)))
+        return self.manifold.from_normal(n, dim=self.layers[-1]._dim(n))

@@ -1,0 +1,199 @@
+"""The fully connected layer of HNN++ in normal coordinates, from inner products to points.
+
+Write `s = sqrt(c) d` for a point n at distance d from the origin. The Poincare fully connected layer (Shimizu, Mukuta
+and Harada, "Hyperbolic Neural Networks++", ICLR 2021, section 3.2) with hyperplanes z_k, r_k is
+
+    a_k = <n, z_k> sinh(s)/s A_k - cosh(s) B_k      A_k = sqrt(c) cosh(2 sqrt(c) r_k)/|z_k|,  B_k = sinh(2 sqrt(c) r_k)
+    t_k = T_k asinh(a_k)                            T_k = 2|z_k|; v_k = t_k/sqrt(c) is a scaled signed distance
+    n'  = asinh(|w|)/(sqrt(c) |w|) w,  w = sinh(t)  w/sqrt(c) is the space part of the output on the hyperboloid
+
+Linear layers, convolutions and classifiers differ only in how they compute <n, z_k> and |n|^2. On a CPU such a layer is
+bound by its passes over memory, not by arithmetic. Hence the derivative by hand, and blocks that stay in the cache.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from hyplearn.numerics import asinh
+
+# Entries of a block: the six or so buffers in use at a time then fit into 2 MB, and a call is worth its overhead.
+BLOCK = 2**16
+
+
+def work_dtype(x: Tensor) -> torch.dtype:
+    """float64 for float64, else float32: half precision is enough for the products, not for sinh and cosh."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _largest(dtype: torch.dtype) -> float:
+    """The largest argument given to sinh and cosh: e^4 below overflow, which leaves room for sums of 1e4 squares."""
+    return math.log(torch.finfo(dtype).max) - 4
+
+
+def _in_blocks(function: Callable, dim: int, *tensors: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+    """function(*tensors) -> (results per point, sums over points), computed a few points at a time.
+
+    Fresh memory costs more than arithmetic on a CPU; blocks reuse the same few pages. A GPU, a compiler and a second
+    derivative want the whole.
+    """
+    x = tensors[0]
+    blocks = min(-(-x.numel() // BLOCK), len(x)) if x.dim() > -dim else 1
+    if blocks == 1 or x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return function(*tensors)
+    step = -(-len(x) // blocks)
+    whole, sums = [], []
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        results, terms = function(*(None if y is None else y[part] for y in tensors))
+        whole = whole or [y.new_empty(len(x), *y.shape[1:]) for y in results]
+        sums = [y + z for y, z in zip(sums, terms, strict=True)] if sums else terms
+        for y, z in zip(whole, results, strict=True):
+            y[part] = z
+    return whole, sums
+
+
+class _CoshSinhc(torch.autograd.Function):
+    """(cosh s, sinh(s)/s) as functions of q = s^2, of which both are entire: nothing special happens at s = 0."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(q):
+        s = q.clamp_min(torch.finfo(q.dtype).tiny).sqrt_()
+        bounded = s.clamp_max(_largest(q.dtype))
+        return bounded.cosh(), bounded.sinh().div_(s)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, *output)
+
+    @staticmethod
+    def backward(ctx, grad_cosh, grad_sinhc):
+        q, cosh, sinhc = ctx.saved_tensors
+        # (cosh s - sinh(s)/s)/(2q) cancels for small q; five terms of its series are exact to rounding below q = 0.1.
+        series = 1 / 6 + q * (1 / 60 + q * (1 / 1680 + q * (1 / 90720 + q / 7983360)))
+        slope = torch.where(q < 0.1, series, (cosh - sinhc) / (2 * q.clamp_min(0.1)))
+        return grad_cosh * sinhc / 2 + grad_sinhc * slope
+
+
+def _sum_over_planes(x: Tensor, factor: Tensor, dim: int) -> Tensor:
+    """(x * factor).sum(dim, keepdim=True), factor along dim, as a matrix product: no temporary of the size of x."""
+    if dim == -1:
+        return x @ factor.view(-1, 1)
+    return (factor.view(1, -1) @ x.flatten(dim + 1)).view(*x.shape[:dim], 1, *x.shape[dim + 1 :])
+
+
+class _FullyConnected(torch.autograd.Function):
+    """(n', t, a, rho) of the formulas above, where rho = asinh|w| and the radius of n' is at most bound/sqrt(c).
+
+    Args:
+        y: <n, z_k>, the k along the negative dimension `dim`; float32 or float64.
+        cosh, sinhc: cosh(s) and sinh(s)/s, of size 1 there.
+        A, B, T: as above, of the trailing shape (K, 1, ..., 1).
+        sqrt_c: sqrt(c), 0-dimensional.
+
+    w is divided by its largest entry before it is squared, so nothing overflows or underflows as long as s and |t| stay
+    below 84 (float32) or 705 (float64); beyond, they count as that number. a and rho are outputs because the derivative
+    needs them: only so do second derivatives come out right.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(y, cosh, sinhc, A, B, T, sqrt_c, bound, dim):
+        largest, tiny = _largest(y.dtype), torch.finfo(y.dtype).tiny
+
+        def block(y, cosh, sinhc):
+            a = (y * A).mul_(sinhc).addcmul_(cosh, B, value=-1)
+            t = asinh(a).mul_(T)
+            w = t.clamp(-largest, largest).sinh_()
+            scale = w.abs().amax(dim, keepdim=True).clamp_min_(tiny)
+            w.mul_(scale.reciprocal())
+            length = w.square().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
+            rho = asinh(length * scale)
+            return [w.mul_(rho.clamp_max(bound).div_(length * sqrt_c)), t, a, rho], []
+
+        return tuple(_in_blocks(block, dim, y, cosh, sinhc)[0])
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+        *tensors, ctx.bound, ctx.dim = inputs
+        ctx.save_for_backward(*tensors[1:], *output)
+
+    @staticmethod
+    def backward(ctx, grad_out, grad_t, grad_a, grad_rho):
+        cosh, sinhc, A, B, T, sqrt_c, out, t, a, rho = ctx.saved_tensors
+        dim, tiny = ctx.dim, torch.finfo(a.dtype).tiny
+        # dn'/dw = scale (1 + radial n' n'^T), here multiplied by cosh(rho), and dw/dt = cosh(t), here divided by it:
+        # neither overflows. In `radial` 1 - rho/tanh(rho) cancels for small rho, where it is multiplied by rho^2.
+        radius, tanh = rho.clamp(tiny, ctx.bound), rho.clamp_min(tiny).tanh()
+        scale = radius / (tanh * sqrt_c)
+        radial = ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny) * sqrt_c
+        grad_radius = None if grad_rho is None else grad_rho * sqrt_c / radius
+        # asinh'(a) = 1/sqrt(1 + a^2) with 1 and a^2 scaled by unit, so that a^2 does not overflow before a does.
+        unit = tiny**0.5
+        one = torch.full_like(sqrt_c, unit)
+
+        def block(out, t, a, cosh, sinhc, scale, radial, sech, grad_radius, grad_out, grad_t, grad_a):
+            grad_out = torch.zeros_like(out) if grad_out is None else grad_out
+            along = (grad_out * out).sum(dim, keepdim=True)
+            radial = radial * along if grad_radius is None else radial * along + grad_radius
+            cosh_t = (out / scale).square_().add_(sech.square()).sqrt_()
+            tail = (grad_out * scale).addcmul_(out, radial).mul_(cosh_t)
+            grad_t = tail if grad_t is None else tail + grad_t
+            through = (grad_t * torch.addcmul(one, a, a, value=unit).rsqrt_()).mul_(T * unit**0.5)
+            grad_a = through if grad_a is None else through + grad_a
+            # a = y sinhc A - cosh B gives all sums of grad_a y from those of grad_a a: no need to have kept y.
+            product = grad_a * a
+            over_planes = _sum_over_planes(grad_a, B, dim)
+            over_points = (grad_a * cosh).sum_to_size(B.shape)
+            grad_sinhc = product.sum(dim, keepdim=True).addcmul_(cosh, over_planes).div_(sinhc)
+            grad_A = (product.sum_to_size(A.shape) + B * over_points) / A
+            grad_T = (grad_t * t).sum_to_size(T.shape) / T
+            return [(grad_a * sinhc).mul_(A), -over_planes, grad_sinhc], [grad_A, -over_points, grad_T, along.sum()]
+
+        (grad_y, grad_cosh, grad_sinhc), (grad_A, grad_B, grad_T, along) = _in_blocks(
+            block,
+            dim,
+            out,
+            t,
+            a,
+            cosh,
+            sinhc,
+            scale,
+            radial,
+            rho.cosh().reciprocal(),
+            grad_radius,
+            grad_out,
+            grad_t,
+            grad_a,
+        )
+        return grad_y, grad_cosh, grad_sinhc, grad_A, grad_B, grad_T, -along / sqrt_c, None, None
+
+
+def fully_connected(
+    y: Tensor, square: Tensor, weight: Tensor, bias: Tensor | None, sqrt_c: Tensor, clip: float | None, dim: int
+) -> tuple[Tensor, Tensor]:
+    """(n', t): the layer's output in normal coordinates, and sqrt(c) times the scaled signed distances v.
+
+    Args:
+        y: <n, z_k> in any floating dtype, the k along the negative dimension `dim`.
+        square: |n|^2 in float32 or float64, of size 1 there. Output has its dtype.
+        weight: z, shape (hyperplanes, ...).
+        bias: r, shape (hyperplanes,), or None for 0. Seen from the origin, hyperplane k is at signed distance 2 r_k.
+        sqrt_c: sqrt(c), 0-dimensional.
+        clip: n' lies within clip/sqrt(c) of the origin; None for no bound.
+    """
+    dtype = square.dtype
+    norm = torch.linalg.vector_norm(weight.to(dtype).flatten(1), dim=1).clamp_min(torch.finfo(dtype).tiny ** 0.5)
+    offset = torch.zeros_like(norm) if bias is None else 2 * sqrt_c * bias.to(dtype)
+    shape = (-1, *[1] * (-dim - 1))
+    planes = [x.view(shape) for x in (sqrt_c * offset.cosh() / norm, offset.sinh(), 2 * norm)]
+    cosh, sinhc = _CoshSinhc.apply(square * sqrt_c**2)
+    bound = math.inf if clip is None else float(clip)
+    out, t, _, _ = _FullyConnected.apply(y.to(dtype), cosh, sinhc, *planes, sqrt_c, bound, dim)
+    return out, t

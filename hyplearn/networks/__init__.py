@@ -1,0 +1,5 @@
+"""Whole networks, built from layers."""
+
+from hyplearn.networks.hnet import HNet, Net
+
+__all__ = ["HNet", "Net"]
