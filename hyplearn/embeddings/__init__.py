@@ -1,0 +1,5 @@
+"""Ways to embed a tree or graph: learned from relations, by cones, in closed form; and the flat baselines."""
+
+from hyplearn.embeddings.contrastive import EuclideanEmbedding, PoincareEmbedding, TranslationalEmbedding
+
+__all__ = ["EuclideanEmbedding", "PoincareEmbedding", "TranslationalEmbedding"]

@@ -1,0 +1,372 @@
+"""Embeddings learned from relations: Poincare embeddings (Nickel and Kiela 2017) and the flat baselines beside them.
+
+For each relation (u, v) the model sees v among K nodes that are not related to u and learns to find it nearest:
+
+    loss(u, v) = -log( exp(-d(u, v)) / sum over v' in {v} + negatives of exp(-d(u, v')) ).
+
+A batch touches few points and its gradient is known in closed form, so the loop below works without autograd: it adds
+the gradients of all pairs into a buffer (`index_add_`) and moves each touched point once.
+"""
+
+import math
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from hyplearn.data import Hierarchy
+from hyplearn.manifolds import PoincareBall
+from hyplearn.training import Interruption, Processes, load_checkpoint, pick_device, save_checkpoint
+
+
+class Negatives:
+    """Draws nodes that are not related to a given one, uniformly and without a single rejection.
+
+    The nodes that u may not get (u itself and its relations) are kept sorted, e_0 < e_1 < ...; the r-th of the others
+    is r + #{i : e_i - i <= r}, so one random number below N - #e gives one negative.
+
+    Args:
+        pairs: (M, 2) relations (u, v).
+        nodes: N.
+    """
+
+    def __init__(self, pairs: Tensor, nodes: int):
+        own = torch.arange(nodes, device=pairs.device)
+        excluded = torch.unique(torch.cat([pairs, torch.stack([own, own], dim=1)]), dim=0)
+        counts = torch.bincount(excluded[:, 0], minlength=nodes)
+        slot = torch.arange(len(excluded), device=pairs.device) - (counts.cumsum(0) - counts)[excluded[:, 0]]
+        self.free = nodes - counts
+        if self.free.min() < 1:
+            node = int(self.free.argmin())
+            raise ValueError(f"edges: node {node} is related to every other node, so there is no negative for it")
+        # Unused slots hold N, which no r reaches.
+        self.thresholds = torch.full((nodes, int(counts.max())), nodes, dtype=torch.int32, device=pairs.device)
+        self.thresholds[excluded[:, 0], slot] = (excluded[:, 1] - slot).int()
+
+    def draw(self, u: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """(B, count) nodes for the nodes u (B,)."""
+        uniform = torch.rand(len(u), count, generator=generator, dtype=torch.float64).to(u.device)
+        r = (uniform * self.free[u, None]).int()
+        return r + (self.thresholds[u, None, :] <= r[..., None]).sum(dim=2)
+
+
+class ContrastiveEmbedding(ABC):
+    """The training loop that all contrastive embeddings share; a subclass adds a geometry.
+
+    Args:
+        dim: dimension of the space.
+        epochs, batch_size, negatives: passes over the relations, relations per step, negatives per relation.
+        lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
+        burn_in: so many first epochs use lr / 10, until the angles have found their order.
+        seed: for the start, the order of the relations and the negatives.
+        device, dtype: where and in which precision.
+
+    After `fit`: `embedding_` (N, dim), `history_` (one dict per epoch), `seconds_` (CPU time of training).
+    """
+
+    def __init__(
+        self,
+        dim: int = 5,
+        *,
+        epochs: int = 100,
+        lr: float = 0.3,
+        lr_end: float = 0.1,
+        negatives: int = 50,
+        batch_size: int = 64,
+        burn_in: int = 10,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+        dtype: torch.dtype = torch.float64,
+    ):
+        for name, value in dict(dim=dim, epochs=epochs, negatives=negatives, batch_size=batch_size).items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if not lr > 0:
+            raise ValueError(f"lr must be > 0, got {lr}")
+        self.dim, self.epochs, self.lr, self.lr_end, self.negatives = dim, epochs, lr, lr_end, negatives
+        self.batch_size, self.burn_in, self.seed = batch_size, burn_in, seed
+        self.device, self.dtype = pick_device(device), dtype
+
+    # --- the geometry ---------------------------------------------------------------------------------------------
+
+    def _start(self, nodes: int, generator: torch.Generator) -> Tensor:
+        """The first coordinates: uniform in a tiny cube around the origin."""
+        return (torch.rand(nodes, self.dim, generator=generator, dtype=torch.float64) - 0.5) * 2e-3
+
+    @abstractmethod
+    def _distances(self, u: Tensor, v: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+        """Distances (B, K) of u (B, dim) from v (B, K, dim), and the pullback: from the loss's derivatives in the
+        distances (B, K) to its (Riemannian) gradients in u (B, dim) and in v (B, K, dim)."""
+
+    @abstractmethod
+    def _move(self, x: Tensor, step: Tensor) -> Tensor:
+        """The points x moved by the tangent vectors `step`."""
+
+    # --- training -------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        edges: Hierarchy | Tensor,
+        nodes: int | None = None,
+        *,
+        checkpoint: str | os.PathLike | None = None,
+        every_seconds: float = 30.0,
+        progress: bool = True,
+        on_epoch: Callable[["ContrastiveEmbedding", dict], object] | None = None,
+    ) -> "ContrastiveEmbedding":
+        """Learns from a hierarchy (its transitive closure) or from a tensor (M, 2) of relations as they are.
+
+        Args:
+            nodes: number of nodes, for a tensor of relations; its largest index + 1 if not given.
+            checkpoint: file to resume from, if it is there, and to save to every `every_seconds` and on Ctrl-C; a
+                resumed run ends with the same coordinates, bit for bit.
+            progress: a bar with loss and time left.
+            on_epoch: called after each epoch with this object and the epoch's row of the history; what the row gains
+                there (a metric, say) stays in the history.
+        """
+        pairs, self.nodes_ = relations(edges, nodes)
+        pairs = pairs.to(self.device)
+        negatives = Negatives(pairs, self.nodes_)
+        generator = torch.Generator().manual_seed(self.seed)
+        self.embedding_ = self._start(self.nodes_, generator).to(self.device, self.dtype)
+        self.history_, self.seconds_ = [], 0.0
+        epoch = step = 0
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        if checkpoint is not None and os.path.exists(checkpoint):
+            state = load_checkpoint(checkpoint, self.device)
+            if state["settings"] != self._settings() or state["embedding"].shape[0] != self.nodes_:
+                raise ValueError(f"{checkpoint} belongs to a run with other data or settings; choose another file")
+            epoch, step, total = state["epoch"], state["step"], state["total"]
+            generator.set_state(state["generator"].cpu())
+            self._load(state)
+
+        def save():
+            if checkpoint is not None and processes.first:
+                state = {"epoch": epoch, "step": step, "total": total, "generator": generator.get_state()}
+                save_checkpoint(checkpoint, state | self._state())
+
+        gradient = torch.zeros_like(self.embedding_)
+        with Processes(self.device) as processes, Interruption() as interruption, torch.no_grad():
+            bar = tqdm(total=self.epochs, initial=epoch, unit="epoch", disable=not (progress and processes.first))
+            clock, saved = time.process_time() - self.seconds_, time.monotonic()
+            while epoch < self.epochs:
+                shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+                order = torch.randperm(len(pairs), generator=shuffle)
+                batches = order.to(self.device).split(self.batch_size)
+                lr = self._rate(epoch)
+                while step < len(batches):
+                    total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, processes)
+                    step += 1
+                    stop = interruption.requested
+                    if stop or (checkpoint is not None and time.monotonic() - saved > every_seconds):
+                        self.seconds_, saved = time.process_time() - clock, time.monotonic()
+                        save()
+                    if stop:
+                        bar.close()
+                        raise KeyboardInterrupt(f"saved to {checkpoint}" if checkpoint else "nothing was saved")
+                self.seconds_ = time.process_time() - clock
+                row = {"epoch": epoch + 1, "loss": total.item() / len(pairs), "seconds": self.seconds_}
+                if not math.isfinite(row["loss"]):
+                    raise FloatingPointError(f"loss is {row['loss']} in epoch {epoch + 1}; lower lr from {self.lr}")
+                self.history_.append(row)
+                epoch, step, total = epoch + 1, 0, torch.zeros_like(total)
+                if on_epoch is not None:
+                    on_epoch(self, row)
+                shown = {k: f"{v:.4g}" for k, v in row.items() if k not in ("epoch", "seconds")}
+                bar.set_postfix(shown, refresh=False)
+                bar.update()
+            bar.close()
+            save()
+        return self
+
+    def _rate(self, epoch: int) -> float:
+        if epoch < self.burn_in:
+            return self.lr / 10
+        done = (epoch - self.burn_in) / max(1, self.epochs - self.burn_in)
+        return self.lr * (1 - done * (1 - self.lr_end))
+
+    def _step(self, pairs, negatives, generator, gradient, lr, processes) -> Tensor:
+        """One batch: all processes draw the same negatives, each works on its share, all make the same move."""
+        x = self.embedding_
+        u = pairs[:, 0]
+        v = torch.cat([pairs[:, 1:], negatives.draw(u, self.negatives, generator)], dim=1)
+        mine = slice(processes.rank, None, processes.size)
+        distances, pullback = self._distances(x[u[mine]], x[v[mine]])
+        log_p = torch.log_softmax(-distances, dim=1)
+        slope = -log_p.exp()
+        slope[:, 0] += 1
+        du, dv = pullback(slope)
+        gradient.index_add_(0, u[mine], du)
+        gradient.index_add_(0, v[mine].flatten(), dv.flatten(0, 1))
+        processes.sum(gradient)
+        if v.numel() < len(x):
+            rows = torch.unique(torch.cat([u, v.flatten()]))
+            x[rows] = self._move(x[rows], -lr * gradient[rows])
+            gradient[rows] = 0.0
+        else:
+            x.copy_(self._move(x, -lr * gradient))
+            gradient.zero_()
+        return processes.sum(-log_p[:, 0].sum().double())
+
+    # --- use --------------------------------------------------------------------------------------------------------
+
+    def distance(self, i: Tensor, j: Tensor) -> Tensor:
+        """Distances of the nodes i from the nodes j (index tensors that broadcast)."""
+        i, j = torch.broadcast_tensors(torch.as_tensor(i), torch.as_tensor(j))
+        x = self.embedding_
+        return self._distances(x[i.reshape(-1)], x[j.reshape(-1, 1)])[0].reshape(i.shape)
+
+    def distances_from(self, i: Tensor) -> Tensor:
+        """(B, N) distances of the nodes i (B,) from all nodes: what `metrics.rank_metrics` asks for."""
+        x = self.embedding_
+        return self._distances(x[i], x.expand(len(i), *x.shape))[0]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes settings, coordinates and history to one file."""
+        save_checkpoint(path, self._state())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "ContrastiveEmbedding":
+        """Reads what `save` wrote."""
+        state = load_checkpoint(path, device)
+        model = cls(**state["settings"], device=device, dtype=state["embedding"].dtype)
+        model._load(state)
+        return model
+
+    def _settings(self) -> dict:
+        names = ("dim", "epochs", "lr", "lr_end", "negatives", "batch_size", "burn_in", "seed")
+        return {name: getattr(self, name) for name in names}
+
+    def _state(self) -> dict:
+        learned = {"embedding": self.embedding_, "history": self.history_, "seconds": self.seconds_}
+        return {"settings": self._settings()} | learned
+
+    def _load(self, state: dict) -> None:
+        self.embedding_, self.history_, self.seconds_ = state["embedding"], state["history"], state["seconds"]
+        self.nodes_ = len(self.embedding_)
+
+
+class PoincareEmbedding(ContrastiveEmbedding):
+    """Poincare embeddings (Nickel and Kiela 2017, arXiv:1705.08039): points of the ball of curvature -c.
+
+    Args:
+        c: the space has curvature -c; c only scales distances, and with them how sharp the softmax is.
+        retraction: move by x <- projx(x + step), as published; otherwise along geodesics.
+        others: see `ContrastiveEmbedding`.
+    """
+
+    def __init__(self, dim: int = 5, *, c: float = 1.0, retraction: bool = False, **options):
+        super().__init__(dim, **options)
+        self.ball, self.retraction = PoincareBall(c).to(self.device), retraction
+
+    def _settings(self):
+        return super()._settings() | {"c": self.ball.c.item(), "retraction": self.retraction}
+
+    def _distances(self, u, v):
+        """With D = v - u, g = 1 - c|.|^2 and h = sqrt(g(u) g(v) + c|D|^2):
+
+        d = 2/sqrt(c) log( (sqrt(c)|D| + h) / sqrt(g(u) g(v)) ), and the Riemannian gradient of d in u is minus the unit
+        tangent vector towards v, -g(u) (g(u) D - c|D|^2 u) / (2|D| h).
+        """
+        c = self.ball.c
+        D = v - u[:, None]
+        gu, gv = 1 - c * (u * u).sum(1, keepdim=True), 1 - c * (v * v).sum(2)
+        cDD = c * (D * D).sum(2)
+        product = gu * gv
+        h, length = (product + cDD).sqrt(), cDD.clamp_min(torch.finfo(u.dtype).tiny).sqrt()  # length is sqrt(c)|D|
+        distances = 2 / c.sqrt() * ((length + h) / product.sqrt()).log()
+
+        def pullback(slope):
+            k = c.sqrt() * slope / (2 * length * h)
+            du = gu * (u * (k * cDD).sum(1, keepdim=True) - gu * torch.einsum("bk,bkd->bd", k, D))
+            k = k * gv
+            dv = (k * gv)[..., None] * D + (k * cDD)[..., None] * v
+            return du, dv
+
+        return distances, pullback
+
+    def _move(self, x, step):
+        return self.ball.retr(x, step) if self.retraction else self.ball.expmap(x, step)
+
+
+class EuclideanEmbedding(ContrastiveEmbedding):
+    """The flat baseline: d(u, v) = |u - v|^2 as in Nickel and Kiela 2017, or |u - v| with `squared=False`."""
+
+    def __init__(self, dim: int = 5, *, squared: bool = True, **options):
+        super().__init__(dim, **options)
+        self.squared = squared
+
+    def _settings(self):
+        return super()._settings() | {"squared": self.squared}
+
+    def _distances(self, u, v):
+        D = v - u[:, None]
+        squares = (D * D).sum(2)
+        if self.squared:
+            distances, weight = squares, 2.0
+        else:
+            distances = squares.clamp_min(torch.finfo(u.dtype).tiny).sqrt()
+            weight = 1 / distances
+
+        def pullback(slope):
+            dv = (slope * weight)[..., None] * D
+            return -dv.sum(1), dv
+
+        return distances, pullback
+
+    def _move(self, x, step):
+        return x + step
+
+
+class TranslationalEmbedding(EuclideanEmbedding):
+    """The asymmetric flat baseline: d(u, v) = |u - v + r|^2 with one vector r learned for all pairs (Bordes 2013).
+
+    After `fit`, `translation_` holds r.
+    """
+
+    def __init__(self, dim: int = 5, **options):
+        super().__init__(dim, squared=True, **options)
+        self.translation_ = torch.zeros(dim, device=self.device, dtype=self.dtype)
+
+    def _settings(self):
+        return ContrastiveEmbedding._settings(self)
+
+    def _state(self):
+        return super()._state() | {"translation": self.translation_}
+
+    def _load(self, state):
+        super()._load(state)
+        self.translation_ = state["translation"]
+
+    def _distances(self, u, v):
+        distances, pullback = super()._distances(u + self.translation_, v)
+
+        def pullback_to_translation(slope):
+            du, dv = pullback(slope)
+            self._push = du.sum(0)
+            return du, dv
+
+        return distances, pullback_to_translation
+
+    def _step(self, pairs, negatives, generator, gradient, lr, processes):
+        loss = super()._step(pairs, negatives, generator, gradient, lr, processes)
+        self.translation_ -= lr * processes.sum(self._push)
+        return loss
+
+
+def relations(edges: Hierarchy | Tensor, nodes: int | None = None) -> tuple[Tensor, int]:
+    """The relations to learn, (M, 2) int64, and the number of nodes: a hierarchy's closure, or a tensor, checked."""
+    if isinstance(edges, Hierarchy):
+        edges, nodes = edges.closure, len(edges)
+    if edges.dim() != 2 or edges.shape[1] != 2 or not len(edges):
+        raise ValueError(f"edges must have the shape (M, 2) with M >= 1, got {tuple(edges.shape)}")
+    if (edges[:, 0] == edges[:, 1]).any():
+        raise ValueError("edges: a node is related to itself; remove the pairs (u, u)")
+    least = int(edges.max()) + 1
+    if nodes is not None and nodes < least:
+        raise ValueError(f"nodes must be at least {least}, the largest index in edges + 1, got {nodes}")
+    return edges.long(), nodes or least
