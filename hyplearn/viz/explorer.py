@@ -1,8 +1,8 @@
 """The explorer: a hyperbolic plane to touch, live in JupyterLab, in an exported page without kernel, and in print.
 
-Drawing and dragging happen in the page (static/explorer.js, on top of static/geometry.js), so they are smooth and need no
-kernel; Python sees the same state and may change it. An output carries three forms of one picture, of which a front end
-shows one: the live widget, a page with the same module in it, and a drawing.
+Drawing and dragging happen in the page (static/explorer.js, on top of static/geometry.js), so they are smooth and need
+no kernel; Python sees the same state and may change it. An output carries three forms of one picture, of which a front
+end shows one: the live widget, a page with the same module in it, and a drawing.
 """
 
 import html
@@ -53,9 +53,8 @@ _MODES = {
 }
 _MODELS = ("disk", "half-plane", "klein")
 
-
 _PAGE = Template((_STATIC / "page.html").read_text("utf-8"))
-_PLAIN = " /:;=,<>()!?*@{}[]\\n"  # what needs no escaping in a data URL between single quotes
+_PLAIN = " /:;=,<>()!?*@{}[]"  # what needs no escaping in a data URL between single quotes
 
 
 def _module() -> str:
@@ -76,11 +75,13 @@ class _Numbers(traitlets.TraitType):
 
     def validate(self, obj, value):
         try:
-            numbers = torch.as_tensor(value).detach().cpu()
-            numbers = numbers.reshape(0, *self.shape[1:]) if numbers.numel() == 0 else numbers
-            fits = numbers.ndim == len(self.shape) and all(n in (-1, m) for n, m in zip(self.shape, numbers.shape))
+            # NumPy reads Python's numbers in full precision, torch would round them to float32.
+            numbers = torch.as_tensor(value if isinstance(value, torch.Tensor) else np.asarray(value)).detach().cpu()
+            if numbers.numel() == 0:
+                numbers = numbers.reshape(0, *self.shape[1:])
             exact = numbers.to(self.dtype)
-            if not (fits and bool(exact.isfinite().all()) and bool((exact == numbers).all())):
+            sizes = [size if n < 0 else n for n, size in zip(self.shape, exact.shape, strict=True)]
+            if list(exact.shape) != sizes or not bool(exact.isfinite().all()) or not bool((exact == numbers).all()):
                 raise ValueError
         except (TypeError, ValueError, RuntimeError):
             raise traitlets.TraitError(f"{self.name} must be {self.info_text}, got {str(value)[:60]!r}") from None
@@ -191,9 +192,12 @@ class Explorer(anywidget.AnyWidget):
         drawing, alt = self.drawing(), html.escape(self.alt)
         # The frame has no height until its script runs, and the script hides the drawing: one picture in any case.
         frame = self.page().replace("&", "&amp;").replace("'", "&#39;")
+        image = quote(drawing.replace("\n", " "), safe=_PLAIN)  # browsers drop the line ends of a URL
         page = (
-            f"<figure style='margin: 0'><iframe title='{alt}' style='width: 100%; height: 0; border: 0' srcdoc='{frame}'>"
-            f"</iframe><img alt='{alt}' src='data:image/svg+xml,{quote(drawing, safe=_PLAIN)}'></figure>"
+            "<figure style='margin: 0'>"
+            f"<iframe title='{alt}' style='width: 100%; height: 0; border: 0' srcdoc='{frame}'></iframe>"
+            f"<img alt='{alt}' src='data:image/svg+xml,{image}'>"
+            "</figure>"
         )
         data |= {"text/html": page, "image/svg+xml": drawing, "text/plain": f"[explorer: {self.alt}]"}
         return data, metadata | {"image/svg+xml": {"alt": self.alt}}

@@ -85,7 +85,7 @@ class Chart {
     if (far(b)) b = [a[0], -FAR];
     const [u, v, w] = [minus(m, a), minus(b, a), minus(b, m)];
     const bend = u[0] * v[1] - u[1] * v[0];
-    if (far(m) || Math.abs(bend) < 0.02 * Math.hypot(...v)) return `${xy(a)}L${xy(b)}`;
+    if (far(m) || Math.abs(bend) <= 0.02 * Math.hypot(...v)) return `${xy(a)}L${xy(b)}`;
     const radius = ((Math.hypot(...u) * Math.hypot(...v) * Math.hypot(...w)) / (2 * Math.abs(bend))).toFixed(2);
     const large = u[0] * w[0] + u[1] * w[1] < 0 ? 1 : 0; // the inscribed angle at m is acute
     return `${xy(a)}A${radius} ${radius} 0 ${large} ${bend > 0 ? 1 : 0} ${xy(b)}`;
