@@ -24,7 +24,18 @@ def build(course: Course, names: list[str], force: bool = False, log: Log = prin
     are not those that were built was edited by hand: it is never overwritten without `force`, which also builds what
     is current. Only a complete notebook replaces an old one.
     """
-    return [path for name in names for path in _build_one(course, name, force, log)]
+    written, failures = [], []
+    for name in names:
+        for target in targets(course, name):
+            try:
+                written += _build_notebook(course, target, force, log)
+                if target.exercise_set is not None:
+                    written += _build_release(course, name, force)
+            except Failed as failure:  # the other notebooks are built all the same
+                failures.append(str(failure))
+    if failures:
+        raise Failed("\n".join(failures))
+    return written
 
 
 @dataclass(frozen=True)
@@ -71,29 +82,24 @@ def edited(built, wanted) -> bool:
     )
 
 
-def _build_one(course: Course, name: str, force: bool, log: Log) -> list[Path]:
-    written = []
-    for target in targets(course, name):
-        path, notebook = target.path, target.read()
-        facts = target.facts(notebook) | {"hash": fingerprint(notebook)}
-        old = load(path) if path.exists() else None
-        if old is not None and not force:
-            if edited(old, notebook):
-                raise Failed(edit_message(course, path))
-            if facts.items() <= old.metadata.hyplearn.items():
-                continue
-        log(f"{course.relative(path)}: executing ...")
-        seconds = execute(notebook, course.relative(path))
-        if found := faults(notebook):
-            raise Failed(f"{course.relative(path)}: not written, {'; '.join(found)}")
-        log(f"{course.relative(path)}: done in {seconds:.0f} s")
-        written += _save(path, notebook, facts | {"seconds_run": _seconds(seconds, old)})
-    if course.solution(name).exists():
-        written += _release(course, name, force)
-    return written
+def _build_notebook(course: Course, target: Target, force: bool, log: Log) -> list[Path]:
+    path, notebook = target.path, target.read()
+    facts = target.facts(notebook) | {"hash": fingerprint(notebook)}
+    old = load(path) if path.exists() else None
+    if old is not None and not force:
+        if edited(old, notebook):
+            raise Failed(edit_message(course, path))
+        if facts.items() <= old.metadata.hyplearn.items():
+            return []
+    log(f"{course.relative(path)}: executing ...")
+    seconds = execute(notebook, course.relative(path))
+    if found := faults(notebook):
+        raise Failed(f"{course.relative(path)}: not written, {'; '.join(found)}")
+    log(f"{course.relative(path)}: done in {seconds:.0f} s")
+    return _save(path, notebook, facts | {"seconds_run": _seconds(seconds, old)})
 
 
-def _release(course: Course, name: str, force: bool) -> list[Path]:
+def _build_release(course: Course, name: str, force: bool) -> list[Path]:
     path, notebook = course.exercise(name), release(course, name)
     if path.exists() and not force and edited(load(path), notebook):
         raise Failed(edit_message(course, path))

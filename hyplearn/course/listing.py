@@ -5,6 +5,15 @@ import json
 from hyplearn.course.layout import Course
 
 KEYS = ("name", "title", "question", "minutes_read", "seconds_run", "exercises", "points", "difficulty")
+COLUMNS = {
+    "name": "lecture",
+    "title": "title",
+    "minutes_read": "read (min)",
+    "seconds_run": "run (s)",
+    "exercises": "exercises",
+    "points": "points",
+    "difficulty": "difficulty",
+}
 
 
 def rows(course: Course) -> list[dict]:

@@ -25,7 +25,9 @@ def faults(notebook) -> list[str]:
                 output.data.get("text/plain") for output in cell.outputs if output.output_type == "execute_result"
             ]
             if values != [str(float(points))]:
-                found.append(f"cell {cell.id!r} earns {values[0] if values else 'nothing'}, not its {points:g} points")
+                said = " ".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
+                earned = values[0] if values else "nothing"
+                found.append(f"cell {cell.id!r} earns {earned}, not its {points:g} points: {said}")
     return found
 
 
