@@ -33,6 +33,11 @@ class Klein(Manifold):
         if not bool((self._gap(x.double(), dim) > 0).all()):
             raise ValueError(f"{name} must lie inside the ball of radius 1/sqrt(c); use projx to bring it there")
 
+    @double_inside
+    def lorentz_factor(self, x: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
+        """1/sqrt(1 - c|x|^2) = cosh(sqrt(c) d), the time part of the hyperboloid's point times sqrt(c)."""
+        return self._squeeze(self._gap(x, dim).rsqrt(), dim, keepdim)
+
     # --- metric ---------------------------------------------------------------------------------------------------
 
     @double_inside
