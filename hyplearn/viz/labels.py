@@ -30,8 +30,10 @@ class Labels(Artist):
         self.set_zorder(10)
         self.set_in_layout(False)
 
-    def add(self, xy, text: str, color: str, size: float, gap: float, direction=None) -> None:
-        self.entries.append((np.asarray(xy, dtype=float), text, color, size, gap, direction))
+    def add(self, anchors, text: str, color: str, size: float, gap: float, direction=None) -> None:
+        """A label for one of the anchors, (2,) or (n, 2) in data coordinates, the first that has room beside it."""
+        anchors = np.asarray(anchors, dtype=float).reshape(-1, 2)
+        self.entries.append((anchors, text, color, size, gap, direction))
 
     def _obstacles(self) -> np.ndarray:
         samples = [self.axes.transData.transform(np.array(self.points).reshape(-1, 2))]
@@ -41,20 +43,25 @@ class Labels(Artist):
         return np.concatenate(samples)
 
     def draw(self, renderer):
+        if not self.entries:
+            return
         pixel = renderer.points_to_pixels(1.0)
         obstacles, taken = self._obstacles(), []
         frame = self.axes.get_window_extent(renderer)
-        for xy, text, color, size, gap, direction in self.entries:
+        for anchors, text, color, size, gap, direction in self.entries:
             label = Text(0, 0, text, color=color, fontsize=size, ha="center", va="center")
             label.set_transform(IdentityTransform())
             label.set_figure(self.axes.figure)
             label.set_path_effects([effects.withStroke(linewidth=3, foreground="white", alpha=0.85)])
             extent = label.get_window_extent(renderer)
             best = None
-            for box in self._candidates(self.axes.transData.transform(xy), extent, gap * pixel, direction):
-                cost = self._cost(box, obstacles, taken, frame, 1.5 * pixel)
-                if best is None or cost < best[0] - 1e-9:
-                    best = cost, box
+            for anchor in self.axes.transData.transform(anchors):
+                for box in self._candidates(anchor, extent, gap * pixel, direction):
+                    cost = self._cost(box, obstacles, taken, frame, 1.5 * pixel)
+                    if best is None or cost < best[0]:
+                        best = cost, box
+                if best[0] == 0:
+                    break
             box = best[1]
             taken.append(box)
             label.set_position(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))

@@ -47,45 +47,48 @@ explorer = Explorer(mode="parallels", c=1.0)
 explorer
 
 # %% [markdown] id="first-answer"
-# Infinitely many lines miss $AB$: all those between the two extreme ones. That sentence contradicts school geometry,
-# and for two thousand years it was thought to contradict *logic*. This lecture is about why it does not.
+# Infinitely many lines miss $AB$: all those between the two extreme ones. The angle at $P$ is almost a right one
+# close to the line, and almost nothing far away (section 5 has the formula). That sentence contradicts school
+# geometry, and for two thousand years it was thought to contradict *logic*. This lecture is about why it does not.
 #
 # ## 2 · Five postulates, one of them strange
 #
 # Around 300 BC Euclid derived all of geometry from five assumptions. In modern words:
 #
-# | | postulate | |
-# |---|---|---|
-# | 1 | Two points can be joined by a straight segment. | ✓ obvious |
-# | 2 | A segment can be prolonged for ever. | ✓ obvious |
-# | 3 | There is a circle with any centre and any radius. | ✓ obvious |
-# | 4 | All right angles are equal. | ✓ obvious |
-# | 5 | If a line crosses two others and the inner angles on one side sum to less than 180°, the two meet there. | ? |
+# 1. Two points can be joined by a straight segment.
+# 2. A segment can be prolonged for ever.
+# 3. There is a circle with any centre and any radius.
+# 4. All right angles are equal.
+# 5. If a line crosses two others so that the inner angles on one side sum to less than two right angles, then these
+#    two meet on that side, if they are prolonged far enough.
 #
 # The fifth is longer than the other four together and speaks about what happens *far away*, where nobody can look.
 # Euclid himself avoids it for the first 28 propositions. Playfair (1795) gave the form that one learns today:
 # *through a point beside a line there is exactly one line that does not meet it.*
 
 # %% id="draw-fifth"
-figure, (left, right) = viz.chart(8.4, 2.5, columns=2)
+figure, (left, right) = viz.chart(6.6, 1.9, columns=2)
 for ax in (left, right):
     ax.set(xlim=(0, 10), ylim=(0, 4), aspect="equal")
     ax.axis("off")
-left.plot([0.3, 9.7], [0.5, 1.75], [0.3, 9.7], [3.5, 2.0], color=viz.COLORS["blue"])
-left.plot([1.5, 2.9], [0.0, 4.0], color=viz.COLORS["ink"])
-left.text(2.15, 0.95, r"$\alpha$"), left.text(2.8, 2.5, r"$\beta$")
+blue, ink, grey = (viz.COLORS[name] for name in ("blue", "ink", "grey"))
+left.plot([0.3, 9.7], [0.5, 1.75], [0.3, 9.7], [3.5, 2.0], color=blue)
+left.plot([1.5, 2.9], [0.0, 4.0], color=ink)
+left.text(2.15, 0.95, r"$\alpha$"), left.text(2.8, 2.45, r"$\beta$")
 left.set_title(r"Euclid: if $\alpha + \beta < 180°$, they meet")
-right.plot([0.3, 9.7], [0.8, 0.8], [0.3, 9.7], [2.8, 2.8], color=viz.COLORS["blue"])
+right.plot([0.3, 9.7], [0.8, 0.8], [0.3, 9.7], [2.8, 2.8], color=blue)
 for slope in (-0.22, -0.12, 0.12, 0.22):
-    right.plot([0.3, 9.7], [2.8 - 4.7 * slope, 2.8 + 4.7 * slope], color=viz.COLORS["grey"], lw=1)
-right.plot(5, 2.8, "o", color=viz.COLORS["ink"])
-right.set_title("Playfair: exactly one line misses")
+    right.plot([0.3, 9.7], [2.8 - 4.7 * slope, 2.8 + 4.7 * slope], color=grey, lw=1)
+right.plot(5, 2.8, "o", color=ink)
+right.set_title("Playfair: exactly one misses")
 viz.show(
     figure,
-    alt="Left: a line crosses two others, the inner angles alpha and beta on its right sum to less than two right "
-    "angles, and the two lines approach each other there. Right: through a point beside a line one parallel, and "
-    "grey lines that are tilted against it and will meet the line outside the picture.",
+    alt="Left: a line crosses two others; the inner angles alpha and beta on its right "
+    "sum to less than two right angles, and the two lines approach each other there. "
+    "Right: one parallel through a point beside a line; the grey lines, tilted against "
+    "it, meet the line outside the picture.",
 )
+
 
 # %% [markdown] id="history"
 # ## 3 · Two thousand years of proofs
@@ -121,13 +124,15 @@ viz.show(
 
 # %% id="draw-tiling"
 tiling = plane.tiling(7, 3, layers=4)
-figure, (disk,) = viz.picture(size=4.6)
+figure, (disk,) = viz.picture(size=4.4)
 for layer, color in enumerate(["orange", "sky", "blue", "sky", "blue"]):
     disk.polygon(tiling.tiles[tiling.layer == layer], fill=color, alpha=0.45, width=0.6)
 viz.show(
-    figure, alt="The disk filled with regular heptagons, three around each corner. They look smaller towards the rim."
+    figure,
+    alt="The disk filled with regular heptagons, three around each corner. They look smaller towards the rim.",
 )
 print("tiles in each layer:", torch.bincount(tiling.layer).tolist())
+
 
 # %% [markdown] id="distance"
 # Adding up the shrunken rulers along the shortest way gives the distance:
@@ -141,13 +146,16 @@ print("tiles in each layer:", torch.bincount(tiling.layer).tolist())
 # %% id="distance-scratch"
 def distance(x, y, c=1.0):
     gap = (1 - c * (x * x).sum(-1)) * (1 - c * (y * y).sum(-1))
-    return 2 / math.sqrt(c) * torch.asinh(math.sqrt(c) * (x - y).norm(dim=-1) / gap.sqrt())
+    apart = (x - y).norm(dim=-1)
+    return 2 / math.sqrt(c) * torch.asinh(math.sqrt(c) * apart / gap.sqrt())
 
 
 c = 0.5
 x, y = torch.tensor([0.9, 0.2]), torch.tensor([-0.3, 1.1])
-torch.testing.assert_close(distance(x, y, c), PoincareBall(c).dist(x, y))
-print(f"by hand {distance(x, y, c):.6f}, hyplearn {PoincareBall(c).dist(x, y):.6f}: they agree")
+library = PoincareBall(c).dist(x, y)
+torch.testing.assert_close(distance(x, y, c), library)
+print(f"by hand {distance(x, y, c):.6f}, hyplearn {library:.6f}: they agree")
+
 
 # %% [markdown] id="predict-steps"
 # > **Predict, then run (1).** You start at the centre ($c = 1$) and walk straight on, one unit of distance per step.
@@ -157,7 +165,8 @@ print(f"by hand {distance(x, y, c):.6f}, hyplearn {PoincareBall(c).dist(x, y):.6
 # %% id="steps"
 for steps in (1, 2, 5, 10, 20):
     radius = math.tanh(steps / 2)
-    print(f"after {steps:2d} steps: {radius:.9f}, left to the rim: {1 - radius:.1e}")
+    print(f"{steps:2d} steps: {radius:.9f}, left to the rim: {1 - radius:.1e}")
+
 
 # %% [markdown] id="steps-answer"
 # $|x| = \tanh(\sqrt c\,d/2)/\sqrt c$: what is left to the rim shrinks by the factor $e$ per unit. Postulate 2 holds:
@@ -177,7 +186,8 @@ for steps in (1, 2, 5, 10, 20):
 
 # %% id="line-scratch"
 def circle_through(x, y, c=1.0):
-    centre = torch.linalg.solve(2 * torch.stack((x, y)), torch.stack((x @ x, y @ y)) + 1 / c)
+    rows, right = torch.stack((x, y)), torch.stack((x @ x, y @ y)) + 1 / c
+    centre = torch.linalg.solve(2 * rows, right)
     return centre, (centre @ centre - 1 / c).sqrt()
 
 
@@ -186,7 +196,9 @@ line = plane.line_through(x, y, c)
 torch.testing.assert_close(centre, line.centre)
 torch.testing.assert_close(radius, line.radius)
 print(f"centre ({centre[0]:.4f}, {centre[1]:.4f}), radius {radius:.4f}; the library agrees")
-print("it ends at the ideal points", [[round(t, 4) for t in e] for e in line.ideal_points.tolist()])
+for name, (e1, e2) in zip(("starts", "ends"), line.ideal_points, strict=True):
+    print(f"it {name} at the ideal point ({e1:.4f}, {e2:.4f})")
+
 
 # %% [markdown] id="line-poles"
 # If $x$, $y$ and the centre are in a row, the two equations have no solution: the line is a diameter, its circle is
@@ -195,18 +207,23 @@ print("it ends at the ideal points", [[round(t, 4) for t in e] for e in line.ide
 # `hyplearn/plane.py`).
 
 # %% id="draw-lines"
-figure, canvases = viz.picture(viz.Disk, viz.Klein, size=3.9, titles=["Poincaré disk", "Klein disk"])
-ends = plane.ideal_point(torch.tensor([[0.3, 3.0], [1.1, 4.6], [2.0, 5.6], [0.7, 0.7 + math.pi]]))
-lines = plane.line_through(ends[:, 0], ends[:, 1])
+titles = ["Poincaré disk", "Klein disk"]
+figure, canvases = viz.picture(viz.Disk, viz.Klein, size=3.3, titles=titles)
+angles = torch.tensor([[0.3, 3.0], [1.1, 4.6], [2.0, 5.6], [0.7, 0.7 + math.pi]])
+starts, ends = plane.ideal_point(angles).unbind(1)
+lines = plane.line_through(starts, ends)
+corner = plane.intersection(lines[0], lines[1])
 for canvas in canvases:
     for i, color in enumerate(["blue", "red", "green", "orange"]):
         canvas.line(lines[i], color=color, label=f"$\\ell_{i + 1}$")
-    canvas.angle(plane.intersection(lines[0], lines[1]), ends[0, 0], ends[1, 0], radius=0.18, color="blue")
+    canvas.angle(corner, starts[0], starts[1], radius=0.18, color="blue")
 viz.show(
     figure,
-    alt="The same four lines twice. In the Poincaré disk they are circular arcs at right angles to the rim, and one "
-    "diameter; in the Klein disk they are straight chords between the same ideal points.",
+    alt="The same four lines twice. In the Poincaré disk they are circular arcs at right "
+    "angles to the rim, and one diameter; in the Klein disk they are straight chords "
+    "between the same ideal points. One angle is marked: it is larger on the left.",
 )
+
 
 # %% [markdown] id="two-maps"
 # Two maps of one world. The Poincaré disk keeps angles and bends lines; the Klein disk keeps lines straight and
@@ -222,15 +239,17 @@ viz.show(
 ball, g = PoincareBall(1.0), torch.Generator().manual_seed(0)
 corners = ball.expmap0(1.5 * torch.randn(3, 100_000, 2, generator=g))
 sides, angles = plane.triangle_sides(*corners), plane.triangle_angles(*corners)
+outer, total = math.pi - angles[:, 0], angles.sum(-1)
 claims = {
-    "two sides together exceed the third (I.20)": 2 * sides.amax(-1) <= sides.sum(-1),
-    "the greatest angle is opposite the greatest side (I.18)": sides.argmax(-1) == angles.argmax(-1),
-    "an outer angle exceeds both inner ones opposite (I.16)": math.pi - angles[:, 0] > angles[:, 1:].amax(-1),
-    "the angles sum to at most 180° (Legendre)": angles.sum(-1) <= math.pi,
-    "the angles sum to exactly 180° (I.32, needs the fifth)": (angles.sum(-1) - math.pi).abs() < 1e-6,
+    "two sides exceed the third (I.20)": 2 * sides.amax(-1) < sides.sum(-1),
+    "greatest angle, greatest side (I.18)": sides.argmax(-1) == angles.argmax(-1),
+    "outer angle > opposite ones (I.16)": outer > angles[:, 1:].amax(-1),
+    "sum of angles <= 180° (Legendre)": total <= math.pi,
+    "sum of angles = 180° (I.32: the fifth)": (total - math.pi).abs() < 1e-6,
 }
 for claim, holds in claims.items():
-    print(f"{holds.sum():7,d} of {len(holds):,d}: {claim}")
+    print(f"{claim:40} {holds.sum():7,d} of {len(holds):,d}")
+
 
 # %% [markdown] id="parallels"
 # ## 5 · How many parallels? The angle of parallelism
@@ -239,30 +258,34 @@ for claim, holds in claims.items():
 # > random, all directions equally likely. With which probability does it *miss* $\ell$? (In Euclid's plane: 0.)
 
 # %% id="pencil"
-P, F = torch.zeros(2), torch.tensor([0.0, -math.tanh(0.5)])  # F at distance 1 below P
+P, F = torch.zeros(2), torch.tensor([0.0, -math.tanh(0.5)])  # d(P, F) = 1
 ell = plane.line_in_direction(F, torch.tensor([1.0, 0.0]))
-pencil = plane.line_in_direction(P, plane.ideal_point(math.pi * (torch.arange(10_000) + 0.5) / 10_000))
+turns = math.pi * (torch.arange(10_000) + 0.5) / 10_000
+pencil = plane.line_in_direction(P, plane.ideal_point(turns))
 misses = plane.relation(pencil, ell) == plane.Relation.ULTRAPARALLEL
 print(f"{misses.sum() / len(misses):.3f} of the lines through P miss the line")
 
+
 # %% id="draw-pencil"
-figure, (disk,) = viz.picture(size=4.4)
+figure, (disk,) = viz.picture(size=4.2)
 some = slice(250, None, 500)
 disk.line(pencil[some][misses[some]], color="sky", width=1.0)
 disk.line(pencil[some][~misses[some]], color="light", width=1.0)
 disk.line(ell, color="blue", width=2.4, label=r"$\ell$")
 for limiting in plane.limiting_parallels(ell, P):
     disk.line(limiting, color="red", width=2.0)
-disk.segment(P, F, color="ink")
+disk.segment(P, F, label="$d$")
 disk.angle(P, F, ell.ideal_points[1], label=r"$\Pi(d)$", radius=0.2)
 disk.angle(F, P, ell.ideal_points[1], radius=0.13)
 disk.point(P, "$P$"), disk.point(F, "$F$")
 disk.point(ell.ideal_points, ideal=True)
 viz.show(
     figure,
-    alt="A line l and a point P at distance 1 from it, with the perpendicular PF. Two limiting parallels through P end "
-    "in the two ideal points of l. The flatter lines through P, between them, miss l; the steeper ones meet it.",
+    alt="A line l and a point P at distance 1 from it, with the perpendicular PF. Two "
+    "limiting parallels through P end in the two ideal points of l. The flatter lines "
+    "through P, between them, miss l; the steeper ones meet it.",
 )
+
 
 # %% [markdown] id="parallel-formula"
 # Three kinds of pairs: lines that **meet**; **limiting parallels** (red), which share an ideal point and come closer
@@ -279,15 +302,18 @@ viz.show(
 # formula does the rest.
 
 # %% id="parallel-scratch"
+down, right = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 0.0])
+print("   c    d   degrees   tan(Pi/2)   exp(-sqrt(c) d)")
 for c, d in ((1.0, 1.0), (1.0, 0.1), (10.0, 1.0)):
     scratch = math.acos(math.tanh(math.sqrt(c) * d))
     library = plane.angle_of_parallelism(d, c)
-    F = torch.tensor([0.0, -math.tanh(math.sqrt(c) * d / 2) / math.sqrt(c)])
-    ell = plane.line_in_direction(F, torch.tensor([1.0, 0.0]), c)
-    measured = plane.triangle_angles(P, F, ell.ideal_points[1], c)[0]  # a triangle with one ideal corner
+    F = math.tanh(math.sqrt(c) * d / 2) / math.sqrt(c) * down
+    end = plane.line_in_direction(F, right, c).ideal_points[1]
+    measured = plane.triangle_angles(P, F, end, c)[0]  # its third corner is ideal
     torch.testing.assert_close(torch.tensor([scratch, measured]), library.expand(2))
-    print(f"c = {c:4}, d = {d}: {math.degrees(library):6.3f} degrees by formula, library and construction")
-    print(f"{'':17}tan(Pi/2) = {math.tan(measured / 2):.6f}, exp(-sqrt(c) d) = {math.exp(-math.sqrt(c) * d):.6f}")
+    print(f"{c:4} {d:4} {math.degrees(library):9.3f}", end="")
+    print(f" {math.tan(measured / 2):11.6f} {math.exp(-math.sqrt(c) * d):17.6f}")
+
 
 # %% [markdown] id="parallel-answer"
 # The probability of the prediction is $1 - 2\,\Pi(1)/\pi = 0.551$: more than half of all lines are parallels. Note
@@ -295,21 +321,22 @@ for c, d in ((1.0, 1.0), (1.0, 0.1), (10.0, 1.0)):
 # built-in metre, $1/\sqrt c$. In Euclid's plane no angle tells you how large anything is.
 
 # %% id="draw-parallelism"
-figure, ax = viz.chart(6.2, 3.2)
+figure, ax = viz.chart(5.6, 3.0)
 d = torch.linspace(0, 4, 200)
 for c, style in ((0.1, "-"), (1.0, "--"), (10.0, ":")):
     ax.plot(d, plane.angle_of_parallelism(d, c).rad2deg(), style, label=f"$c = {c:g}$")
-ax.axhline(90, color=viz.COLORS["grey"], lw=1)
-ax.text(4, 91, "Euclid: 90° at every distance", ha="right", va="bottom", color=viz.COLORS["grey"])
-ax.set(
-    xlabel="distance $d$ of $P$ from the line", ylabel=r"$\Pi(d)$ in degrees", ylim=(0, 100), yticks=range(0, 91, 30)
-)
+ax.axhline(90, color=grey, lw=1)
+ax.text(4, 91, "Euclid: 90° at every distance", ha="right", va="bottom", color=grey)
+ax.set(xlabel="distance $d$ of $P$ from the line", ylabel=r"$\Pi(d)$ in degrees")
+ax.set(ylim=(0, 103), yticks=range(0, 91, 30))
 ax.legend(loc="center right")
 viz.show(
     figure,
-    alt="The angle of parallelism against the distance, for curvatures 0.1, 1 and 10: it starts at 90 degrees and "
-    "falls to zero, the faster the larger c. Euclid's constant 90 degrees is the limit of c to 0.",
+    alt="The angle of parallelism against the distance, for curvatures 0.1, 1 and 10: "
+    "it starts at 90 degrees and falls to zero, the faster the larger c. Euclid's "
+    "constant 90 degrees is the limit of c to 0.",
 )
+
 
 # %% [markdown] id="triangles"
 # ## 6 · Triangles: the missing angle is the area
@@ -340,9 +367,12 @@ def angle_at(x, y, z, c=1.0):
 
 c = 2.0
 A, B, C = torch.tensor([[-0.45, -0.3], [0.5, -0.25], [0.05, 0.45]])
-scratch = torch.tensor([angle_at(A, B, C, c), angle_at(B, C, A, c), angle_at(C, A, B, c)])
+corners = (A, B, C), (B, C, A), (C, A, B)
+scratch = torch.tensor([angle_at(*points, c) for points in corners])
 torch.testing.assert_close(scratch, plane.triangle_angles(A, B, C, c))
-print("angles", [round(math.degrees(t), 3) for t in scratch], f"sum {math.degrees(scratch.sum()):.3f} degrees")
+print("angles", [round(math.degrees(t), 3) for t in scratch], end=", ")
+print(f"their sum {math.degrees(scratch.sum()):.3f} degrees")
+
 
 # %% [markdown] id="defect"
 # The sum falls short of 180°. The gap is called the **defect**, and
@@ -360,43 +390,48 @@ print("angles", [round(math.degrees(t), 3) for t in scratch], f"sum {math.degree
 n = 4000 if full else 1000
 axis = (torch.arange(n) + 0.5) / n - 0.5
 grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
-left_of = [plane.signed_distance(plane.line_through(p, q, c), grid) > 0 for p, q in ((A, B), (B, C), (C, A))]
-inside = torch.stack(left_of).all(0)
+sides = [plane.line_through(p, q, c) for p, q in ((A, B), (B, C), (C, A))]
+inside = torch.stack([plane.signed_distance(side, grid) > 0 for side in sides]).all(0)
 density = (2 / (1 - c * (grid**2).sum(-1))) ** 2
-print(f"area by {inside.sum():,d} little squares: {(density * inside).sum() / n**2:.3f}")
-print(f"area by the defect, (pi - sum)/c:    {(math.pi - scratch.sum()) / c:.3f}")
-print(f"plane.triangle_area:                 {plane.triangle_area(A, B, C, c):.3f}")
+print(f"{inside.sum():,d} little squares: {(density * inside).sum() / n**2:.3f}")
+print(f"(pi - sum of angles)/c: {(math.pi - scratch.sum()) / c:.3f}")
+print(f"plane.triangle_area:    {plane.triangle_area(A, B, C, c):.3f}")
+
 
 # %% [markdown] id="predict-size"
-# > **Predict, then run (3).** An equilateral triangle with sides of length 1 ($c = 1$) has angles of a little over
-# > 52°. Double the sides, then double again and again. What do the angles do? What does the area do: grow by 4, by 2,
-# > or else?
+# > **Predict, then run (3).** An equilateral triangle with sides of length 1 ($c = 1$) has angles of 52.6°. Double
+# > the sides, then double again and again. What do the angles do? What does the area do: grow by 4, by 2, or else?
 
 # %% id="size"
-top = plane.ideal_point(math.pi / 2 + 2 * math.pi / 3 * torch.arange(3))
+directions = plane.ideal_point(math.pi / 2 + 2 * math.pi / 3 * torch.arange(3))
+
+
+def equilateral(side):  # its circumradius R: sinh(side/2) = sinh(R) sin(60 degrees)
+    radius = math.asinh(math.sinh(side / 2) / math.sin(math.pi / 3))
+    return math.tanh(radius / 2) * directions
+
+
 print("  side   angle    area")
 for side in (0.01, 1, 2, 4, 8, 16):
-    # circumradius R of the equilateral triangle: sinh(side/2) = sinh(R) sin(60 degrees)
-    corners = math.tanh(math.asinh(math.sinh(side / 2) / math.sin(math.pi / 3)) / 2) * top
+    corners = equilateral(side)
     angle, area = plane.triangle_angles(*corners)[0], plane.triangle_area(*corners)
     print(f"{side:6} {math.degrees(angle):7.3f} {area:7.4f}")
-print(f"   inf   0.000 {plane.triangle_area(*top):7.4f}, and pi is {math.pi:.4f}")
+print(f"   inf   0.000 {plane.triangle_area(*directions):7.4f}, and pi is {math.pi:.4f}")
+
 
 # %% id="draw-triangles"
-figure, (disk,) = viz.picture(size=4.4)
-for side, color in ((16, "sky"), (4, "blue"), (2, "orange"), (1, "yellow")):
-    corners = math.tanh(math.asinh(math.sinh(side / 2) / math.sin(math.pi / 3)) / 2) * top
-    disk.polygon(corners if side < 16 else top, fill=color, alpha=0.55, width=1.4)
-for name, side in (("1", 1), ("2", 2), ("4", 4)):
-    R = math.asinh(math.sinh(side / 2) / math.sin(math.pi / 3))
-    disk.text(torch.tensor([0.0, -math.tanh(math.atanh(math.tanh(R) / 2) / 2)]), name, direction=(0, 1), gap=1, size=11)
-disk.text(torch.tensor([0.0, -0.268]), r"$\infty$", direction=(0, -1), gap=2)
-disk.point(top, ideal=True)
+figure, (disk,) = viz.picture(size=4.2)
+disk.polygon(directions, fill="sky", alpha=0.5)
+for side, color in ((4, "blue"), (2, "orange"), (1, "yellow")):
+    disk.polygon(equilateral(side), fill=color, alpha=1.0, width=1.2)
+disk.point(directions, ideal=True)
 viz.show(
     figure,
-    alt="Equilateral triangles with sides 1, 2, 4 and infinity about the centre. The larger they are, the thinner are "
-    "their corners; the ideal triangle has three angles of zero and area pi.",
+    alt="Equilateral triangles about the centre with sides 1 (yellow), 2 (orange), 4 "
+    "(dark blue) and infinity (light blue). The larger they are, the thinner are their "
+    "corners; the ideal triangle has three angles of zero and the area pi.",
 )
+
 
 # %% [markdown] id="size-answer"
 # The angles shrink to 0, and the area does *not* grow without bound: no triangle, however long its sides, is larger
@@ -415,55 +450,70 @@ viz.show(
 # $$\text{Lambert's fourth angle: } \cos\varphi = \sinh(\sqrt c\,a)\,\sinh(\sqrt c\,b)\qquad
 # \text{Saccheri's summit angles: } \cot\sigma = \tanh\tfrac{\sqrt c\,\text{base}}{2}\,\sinh(\sqrt c\,\text{leg})$$
 #
-# *In words:* the angle that is missing from a right one grows with the two sides; there are no rectangles at all.
+# *In words:* the longer the sides, the more is missing from the right angle; there are no rectangles at all.
+
 
 # %% id="quadrilateral-scratch"
+def corner_angle(corners, i):
+    return plane.triangle_angles(corners[i], corners[i - 1], corners[(i + 1) % 4])[0]
+
+
 a, b, base, leg = 0.7, 0.9, 1.4, 0.8
-scratch = math.acos(math.sinh(a) * math.sinh(b)), math.atan2(1, math.tanh(base / 2) * math.sinh(leg))
+lambert = plane.lambert_quadrilateral(a, b)
+saccheri = plane.saccheri_quadrilateral(base, leg)
+scratch = {
+    "Lambert": math.acos(math.sinh(a) * math.sinh(b)),
+    "Saccheri": math.atan2(1, math.tanh(base / 2) * math.sinh(leg)),
+}
 library = plane.lambert_angle(a, b), plane.saccheri_angle(base, leg)
-lambert, saccheri = plane.lambert_quadrilateral(a, b), plane.saccheri_quadrilateral(base, leg)
-measured = (
-    plane.triangle_angles(lambert[2], lambert[1], lambert[3])[0],
-    plane.triangle_angles(saccheri[2], saccheri[1], saccheri[3])[0],
+measured = corner_angle(lambert, 2), corner_angle(saccheri, 2)
+torch.testing.assert_close(torch.tensor(list(scratch.values())), torch.stack(library))
+torch.testing.assert_close(torch.stack(measured), torch.stack(library))
+for name, angle in scratch.items():
+    print(f"{name}: {math.degrees(angle):.3f} degrees; library and drawing agree")
+
+
+# %% id="draw-quadrilaterals"
+figure, (one, two) = viz.picture(viz.Disk, viz.Disk, size=3.3, titles=["Saccheri", "Lambert"])
+one.polygon(saccheri, fill="sky"), two.polygon(lambert, fill="sky")
+for i in range(4):
+    neighbours = (i - 1) % 4, (i + 1) % 4
+    name = r"$\sigma$" if i > 1 else None
+    one.angle(saccheri[i], *saccheri[list(neighbours)], label=name, radius=0.15)
+    name = r"$\varphi$" if i == 2 else None
+    two.angle(lambert[i], *lambert[list(neighbours)], label=name, radius=0.15)
+viz.show(
+    figure,
+    alt="Left: a Saccheri quadrilateral, with right angles at the base and two equal acute "
+    "summit angles sigma. Right: a Lambert quadrilateral, with three right angles and an "
+    "acute fourth angle phi.",
 )
-for name, one, two, three in zip(("Lambert", "Saccheri"), scratch, library, measured, strict=True):
-    torch.testing.assert_close(torch.stack((torch.tensor(one), three)), two.expand(2))
-    print(f"{name}: {math.degrees(two):.3f} degrees by formula, by the library, and measured in the drawing")
 
 # %% [markdown] id="predict-lambert"
 # > **Predict, then run (4).** Lambert's quadrilateral with $a = b = 1$ and $c = 1$: how large is the fourth angle?
 
 # %% id="lambert-fails"
-print("sinh(1) sinh(1) =", round(math.sinh(1) ** 2, 4), "so the library says:", plane.lambert_angle(1.0, 1.0).item())
 origin, on_a, _, on_b = plane.lambert_quadrilateral(1.0, 1.0)
 up = plane.perpendicular(plane.line_through(origin, on_a), on_a)
 across = plane.perpendicular(plane.line_through(origin, on_b), on_b)
-print("the two sides that should meet:", plane.Relation(plane.relation(up, across).item()).name)
+print("the library's fourth angle:", plane.lambert_angle(1.0, 1.0).item())
+print(f"sinh(1) sinh(1) = {math.sinh(1) ** 2:.4f}, and no cosine is larger than 1")
+print("the two other sides:", plane.Relation(plane.relation(up, across).item()).name)
 print(f"their distance: {plane.line_distance(up, across):.4f}")
-print(f"largest square corner: a = b = asinh(1) = {math.asinh(1):.4f}")
+print(f"the limit for a = b is asinh(1) = {math.asinh(1):.4f}")
 
-# %% id="draw-quadrilaterals"
-figure, (one, two, three) = viz.picture(
-    viz.Disk, viz.Disk, viz.Disk, size=3.4, titles=["Saccheri", "Lambert", "$a = b = 1$"]
-)
-one.polygon(saccheri, fill="sky")
-one.angle(saccheri[0], saccheri[1], saccheri[3]), one.angle(saccheri[1], saccheri[0], saccheri[2])
-(
-    one.angle(saccheri[2], saccheri[1], saccheri[3], r"$\sigma$"),
-    one.angle(saccheri[3], saccheri[0], saccheri[2], r"$\sigma$"),
-)
-two.polygon(lambert, fill="sky")
-for i in (0, 1, 3):
-    two.angle(lambert[i], lambert[i - 1], lambert[(i + 1) % 4])
-two.angle(lambert[2], lambert[1], lambert[3], r"$\varphi$", radius=0.15)
-three.line(up, color="red"), three.line(across, color="red")
-three.segment(origin, on_a, label="$a$"), three.segment(origin, on_b, label="$b$")
-three.angle(origin, on_a, on_b), three.angle(on_a, O, up.ideal_points[1]), three.angle(on_b, O, across.ideal_points[0])
-three.line(plane.common_perpendicular(up, across), color="grey", width=1.2, style="--")
+
+# %% id="draw-lambert-fails"
+figure, (disk,) = viz.picture(size=3.8)
+disk.line(up, color="red"), disk.line(across, color="red")
+disk.line(plane.common_perpendicular(up, across), color="grey", width=1.3, style="--")
+disk.segment(origin, on_a, label="$a$"), disk.segment(origin, on_b, label="$b$")
+disk.angle(origin, on_a, on_b)
+disk.angle(on_a, origin, up.ideal_points[1])
+disk.angle(on_b, origin, across.ideal_points[0])
 viz.show(
     figure,
-    alt="Left: a Saccheri quadrilateral, right angles at the base, acute summit angles sigma. Middle: a Lambert "
-    "quadrilateral with three right angles and an acute fourth angle phi. Right: for a = b = 1 the other two sides "
+    alt="For a = b = 1 the two other sides of Lambert's quadrilateral, drawn as whole lines, "
     "never meet; they have a common perpendicular, drawn dashed.",
 )
 
@@ -478,32 +528,44 @@ viz.show(
 # Now the table of section 3, line by line. Each "obvious fact" is a little program; in Euclid's plane each would say
 # *True*.
 
+
 # %% id="break-proofs"
-ell, above = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0]))), torch.tensor([0.0, 0.3])
-parallel, crossing = plane.line_in_direction(above, plane.ideal_point(torch.tensor([0.0, 0.3])))
-meets = [plane.relation(crossing, m).item() == plane.Relation.MEET for m in (parallel, ell)]
-small, large = (plane.triangle_angles(*(t * top))[0].item() for t in (0.1, 0.2))
+def midpoint_line(p, q):
+    middle = ball.geodesic(torch.tensor(0.5), p, q)
+    return plane.perpendicular(plane.line_through(p, q), middle)
+
+
+ell = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0])))
+above, turns = torch.tensor([0.0, 0.3]), plane.ideal_point(torch.tensor([0.0, 0.3]))
+parallel, crossing = plane.line_in_direction(above, turns)  # through one point
+crosses = [not plane.intersection(crossing, m).isnan().any() for m in (parallel, ell)]
+
+small, large = (plane.triangle_angles(*(t * directions))[0] for t in (0.1, 0.2))
+
+legs = plane.ideal_point(torch.tensor([-math.pi / 4, math.pi / 4]))
+legs = plane.line_through(torch.zeros(2), legs)  # a right angle at the centre
+inner, every = torch.tensor([0.8, 0.0]), math.pi * torch.arange(1, 1000) / 1000
+through = plane.line_in_direction(inner, plane.ideal_point(every))
+reach = [plane.intersection(through, legs[i])[:, 0] > 0 for i in (0, 1)]
+
 X, Y, Z = torch.tensor([[-0.7, 0.55], [0.0, 0.5], [0.7, 0.55]])
-bisectors = [
-    plane.perpendicular(plane.line_through(p, q), ball.geodesic(torch.tensor(0.5), p, q)) for p, q in ((X, Y), (Y, Z))
-]
-inner = torch.tensor([0.8, 0.0])  # inside the right angle at the centre whose sides leave at -45 and +45 degrees
-rays = plane.line_through(torch.zeros(2), plane.ideal_point(torch.tensor([-math.pi / 4, math.pi / 4])))
-through = plane.line_in_direction(inner, plane.ideal_point(math.pi * torch.arange(1, 1000) / 1000))
-both = (plane.intersection(through, rays[0])[:, 0] > 0) & (plane.intersection(through, rays[1])[:, 0] > 0)
+circumcentre = plane.intersection(midpoint_line(X, Y), midpoint_line(Y, Z))
+
 verdicts = {
-    "Proclus: a line that meets one of two parallels meets the other": meets[0] == meets[1],
-    "Khayyam, Saccheri: the summit angles are right": math.isclose(plane.saccheri_angle(1.0, 1.0), math.pi / 2),
-    "Wallis: a triangle can be scaled and keeps its angles": math.isclose(small, large),
-    "Legendre: every point in an angle has a line that meets both sides": bool(both.any()),
-    "F. Bolyai: three points, not on a line, lie on a circle": not plane.intersection(*bisectors).isnan().any(),
+    "Proclus: who meets one parallel meets the other": crosses[0] == crosses[1],
+    "Khayyam, Saccheri: the summit angles are right": corner_angle(saccheri, 2) > 1.57,
+    "Wallis: a scaled triangle keeps its angles": math.isclose(small, large),
+    "Legendre: in an angle, a line meets both sides": (reach[0] & reach[1]).any(),
+    "F. Bolyai: three points lie on a circle": not circumcentre.isnan().any(),
 }
 for claim, verdict in verdicts.items():
-    print(f"{verdict!s:5}  {claim}")
+    print(f"{claim:50} {bool(verdict)}")
+
 
 # %% [markdown] id="break-answer"
-# Five times *False*, and postulates 1 to 4 hold. None of these facts can therefore follow from the first four, and
-# neither can the fifth, which they imply. That is a proof of *independence*, by a few lines of Python (and Beltrami).
+# Five times *False*, and postulates 1 to 4 hold. So none of these facts follows from the first four, and the fifth,
+# which fails here too, does not either. The programs illustrate; the proof is Beltrami's, and it is the picture
+# itself: a world made of Euclidean circles in which everything but the fifth holds.
 #
 # ## 9 · Why are we so Euclidean?
 #
@@ -514,7 +576,7 @@ for claim, verdict in verdicts.items():
 # $$(-1)^{s}\;2^{\,e - 127}\,\left(1 + \tfrac{f}{128}\right),
 # \qquad s:\,1\text{ bit},\; e:\,8\text{ bits},\; f:\,7\text{ bits}\qquad(0 < e < 255).$$
 #
-# *In words:* a sign, a power of two, and seven binary digits between it and the next power.
+# *In words:* a sign, a power of two, and seven binary digits that say how far it is to the next power.
 
 # %% id="decode"
 stored = torch.tensor(0.7, dtype=torch.bfloat16)
@@ -524,6 +586,7 @@ decoded = (-1) ** s * 2.0 ** (e - 127) * (1 + f / 128)
 print(f"0.7 is stored as {code:016b}: s = {s}, e = {e}, f = {f}, value {decoded}")
 assert decoded == stored.item(), "our decoding and torch's differ"
 
+
 # %% id="draw-bits"
 viz.show(
     viz.bits(0.7, torch.bfloat16),
@@ -531,33 +594,38 @@ viz.show(
 )
 
 # %% [markdown] id="predict-bits"
-# Floating-point numbers are dense near 0 and sparse elsewhere: each power of two gets 128 of them. In a flat world
-# that is sensible. In the disk the action is near the rim, close to 1.
+# Each power of two gets 128 numbers, so they crowd around 0. Flat coordinates like that: errors are relative to the
+# size. In the disk the action is near the rim, where $|x|$ is close to 1.
 #
 # > **Predict, then run (5).** Of all the bfloat16 radii in the unit disk, from 0 up to the last number below 1, which
 # > share lies within distance 1 of the centre? And which share of the *area* of the disk that they reach lies there?
 
 # %% id="bits-share"
-radii = torch.arange(0x3F80, dtype=torch.int16).view(torch.bfloat16).double()  # every bfloat16 number in [0, 1)
+codes = torch.arange(0x3F80, dtype=torch.int16)  # every bfloat16 number in [0, 1)
+radii = codes.view(torch.bfloat16).double()
 d = 2 * torch.atanh(radii)
 print(f"{len(d):,d} radii; the last, {radii[-1]}, is at distance {d[-1]:.3f}")
-print(f"within distance 1: {100 * (d < 1).double().mean():.2f} % of the numbers,", end=" ")
-print(f"{100 * (math.cosh(1) - 1) / (math.cosh(d[-1]) - 1):.2f} % of the area")
+area = (math.cosh(1) - 1) / (math.cosh(d[-1]) - 1)  # of a disk: 2 pi (cosh(r) - 1)
+print(f"within distance 1: {100 * (d < 1).double().mean():.2f} % of the numbers", end=" ")
+print(f"and {100 * area:.2f} % of the area")
+
 
 # %% id="draw-reach"
-figure, ax = viz.chart(6.6, 1.9)
-last = d[(radii >= 0.5)]
-ax.vlines(last, 0, 1, color=viz.COLORS["blue"], lw=0.7)
+figure, ax = viz.chart(5.8, 1.7)
+ax.vlines(d[radii >= 0.5], 0, 1, color=blue, lw=0.7)
 ax.axvspan(d[-1], 7.5, color=viz.COLORS["red"], alpha=0.15, lw=0)
-ax.text((d[-1] + 7.5) / 2, 0.5, "rounds to\nthe rim", ha="center", va="center", color=viz.COLORS["red"], size=10)
-ax.set(xlim=(1.05, 7.5), ylim=(0, 1), yticks=[], xlabel="distance from the centre ($c = 1$)")
+ax.text(6.87, 0.5, "rounds to\nthe rim", ha="center", va="center", size=10)
+ax.set(xlim=(1.05, 7.5), ylim=(0, 1), yticks=[])
+ax.set_xlabel("distance from the centre ($c = 1$)")
 ax.spines["left"].set_visible(False)
 ax.grid(False)
 viz.show(
     figure,
-    alt="The bfloat16 radii between one half and one as strokes on the distance axis: dense at distance 1, ever "
-    "sparser, the last one at 6.2; everything beyond rounds to the rim.",
+    alt="The bfloat16 radii between one half and one as strokes on the distance axis: "
+    "dense at distance 1, ever sparser, the last one at 6.2; everything beyond rounds "
+    "to the rim.",
 )
+
 
 # %% [markdown] id="breaks"
 # ## 10 · Where it breaks
@@ -566,33 +634,35 @@ viz.show(
 # c\,d/2)/\sqrt c$. Store it, read it back:
 
 # %% id="break-rim"
-print("distance   bfloat16   float32   float64   read back")
+formats = {torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}  # binary digits
+print("distance", *(f"{str(t)[6:]:>9}" for t in formats))
 for d in (2.0, 6.0, 9.0, 16.0, 18.0, 36.0, 38.0):
-    row = []
-    for dtype in (torch.bfloat16, torch.float32, torch.float64):
-        stored = torch.tensor(math.tanh(d / 2)).to(dtype).double()
-        row.append(2 * torch.atanh(stored).item())
-    print(f"{d:8} {row[0]:10.2f} {row[1]:9.2f} {row[2]:9.2f}")
-for dtype in (torch.bfloat16, torch.float32, torch.float64):
-    digits = -round(math.log2(torch.finfo(dtype).eps)) + 1
-    print(f"{dtype!s:15} ends at distance ln(2^{digits + 1} - 1) = {math.log(2.0 ** (digits + 1) - 1):.2f}")
+    stored = (torch.tensor(math.tanh(d / 2)).to(t).double() for t in formats)
+    print(f"{d:8}", *(f"{2 * torch.atanh(x).item():9.2f}" for x in stored))
+for t, digits in formats.items():  # the last number below 1 is 1 - 2^-digits
+    end = math.log(2.0 ** (digits + 1) - 1)
+    print(f"{str(t)[6:]} ends at ln(2^{digits + 1} - 1) = {end:.2f}")
+
 
 # %% [markdown] id="break-rim-answer"
 # Other maps reach farther, and which one a network should compute in is a subject of its own (lecture 09). For now:
 # use float64 and keep $\sqrt c\,d$ below 12.
 #
-# **Tiny triangles look Euclidean.** The defect of a triangle with sides $\varepsilon$ is about $c\,\varepsilon^2$.
-# Subtract the angles from $\pi$ and it drowns in the rounding of $\pi$ itself; a formula that computes the defect
-# *directly* keeps all its digits.
+# **Tiny triangles look Euclidean.** Halve a small triangle and its defect, $c \times$ area, falls to a quarter.
+# Subtract the angles from $\pi$ and it soon drowns in the rounding of $\pi$ itself. A formula that computes the
+# defect *directly* keeps all its digits: $\tan\frac{\text{defect}}{2} = \frac{|\det(X, Y, Z)|}{1 + \cosh a + \cosh b
+# + \cosh d}$ with the sides $a, b, d$ (in units of $1/\sqrt c$) and the corners as vectors of the hyperboloid
+# (lecture 03).
 
 # %% id="break-tiny"
-print("side    defect (direct)    pi - sum, right to 1 %?")
+print(" size     defect   pi - sum right to 1 %?")
 corner = torch.tensor([0.3, -0.2])
-for side in (1e-2, 1e-4, 1e-6, 1e-8, 1e-12):
-    others = corner + side * torch.tensor([[1.0, 0.0], [0.5, 0.8]])
+for size in (1e-2, 1e-4, 1e-6, 1e-8, 1e-12):
+    others = corner + size * torch.tensor([[1.0, 0.0], [0.5, 0.8]])
     direct = plane.triangle_defect(corner, *others)
     naive = math.pi - plane.triangle_angles(corner, *others).sum()
-    print(f"{side:5.0e}  {direct:12.4e}          {abs(naive - direct) < 0.01 * direct}")
+    print(f"{size:5.0e} {direct:10.3e}   {abs(naive - direct) < 0.01 * direct}")
+
 
 # %% [markdown] id="break-limiting"
 # **"Limiting parallel" is a knife's edge.** Turn a limiting parallel by the tiniest angle and it meets the line, or
@@ -600,11 +670,13 @@ for side in (1e-2, 1e-4, 1e-6, 1e-8, 1e-12):
 # says so.
 
 # %% id="break-edge"
-ell, P = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0]))), torch.tensor([0.0, 0.4])
+P = torch.tensor([0.0, 0.4])
+print("turned by   tolerance 1e-14   default")
 for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
     turned = plane.line_through(P, plane.ideal_point(turn))
-    strict, default = (plane.Relation(plane.relation(turned, ell, tol=t).item()).name for t in (1e-15, None))
-    print(f"turned by {turn:7.0e}: {strict:14} with tolerance 1e-15, {default} by default")
+    found = [plane.relation(turned, ell, tol=tol).item() for tol in (1e-14, None)]
+    print(f"{turn:9.0e}   {plane.Relation(found[0]).name:17} {plane.Relation(found[1]).name}")
+
 
 # %% [markdown] id="gauss"
 # ## 11 · Could we live in it? Gauss on the mountains
@@ -615,30 +687,39 @@ for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
 # $\tan(E/2) = |\det(A, B, C)| / (1 + A\cdot B + B\cdot C + C\cdot A)$ for unit vectors:
 
 # %% id="gauss-excess"
-summits = torch.tensor([[51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]]).deg2rad()
-latitude, longitude = summits.unbind(-1)
-A, B, C = torch.stack((latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()), -1)
-excess = 2 * torch.atan2((A @ torch.linalg.cross(B, C)).abs(), 1 + A @ B + B @ C + C @ A)
+summits = torch.tensor([[51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]])
+north, east = summits.deg2rad().unbind(-1)
+x, y, z = north.cos() * east.cos(), north.cos() * east.sin(), north.sin()
+A, B, C = torch.stack((x, y, z), -1)
+volume = (A @ torch.linalg.cross(B, C)).abs()
+excess = 2 * torch.atan2(volume, 1 + A @ B + B @ C + C @ A)
 earth = 6383.0  # km: mean radius of curvature of the ellipsoid at 51 degrees
 area = excess * earth**2
 print(f"excess {excess.rad2deg() * 3600:.2f} seconds, area {area:.0f} square kilometres")
+
 
 # %% [markdown] id="gauss-space"
 # Light does not follow the Earth. Had *space* the curvature $-c$, the angles between the light rays would miss 180°
 # by $c \times$ area. Suppose an angle sum is known to one second. How small must $c$ be to escape notice?
 #
-# And Schwarzschild (1900) turned Lobachevsky's formula to the sky. In a hyperbolic universe even an infinitely
-# distant star has a parallax: seen from two ends of the distance $a$ between Sun and Earth, its direction differs by
-# at least $\pi/2 - \Pi(a)$. Stars with a parallax of 0.05 seconds or less were known.
+# Lobachevsky had already looked up instead of around, and Schwarzschild (1900) did so with better stars. In a
+# hyperbolic universe even an infinitely distant star has a parallax: seen from both ends of the distance $a$ between
+# Sun and Earth, its directions differ by $\pi/2 - \Pi(a)$ more than they would in flat space, where they are
+# parallel. Stars with a parallax of 0.05 seconds or less were known.
 
 # %% id="gauss-bound"
 second = math.radians(1 / 3600)
-c = second / area  # per square kilometre
-print(f"mountains: c < {c:.2e} / km^2, that is 1/sqrt(c) > {c**-0.5:,.0f} km, {c**-0.5 / earth:.1f} Earth radii")
-# pi/2 - 2 atan(exp(-x)) = p  <=>  x = -log tan((pi/2 - p)/2), where x = sqrt(c) a and a = 1 astronomical unit
-x = -math.log(math.tan((math.pi / 2 - 0.05 * second) / 2))
-assert math.isclose(math.pi / 2 - plane.angle_of_parallelism(x).item(), 0.05 * second, rel_tol=1e-6)
-print(f"stars: 1/sqrt(c) > {1 / x:,.0f} astronomical units, {1 / x / 63241:.0f} light years")
+c = (second / area).item()  # per square kilometre
+print(f"mountains: c < {c:.2e} / km^2, 1/sqrt(c) > {c**-0.5:,.0f} km", end=" ")
+print(f"= {c**-0.5 / earth:.1f} Earth radii")
+
+parallax = 0.05 * second  # pi/2 - Pi(a) = parallax, solved for x = sqrt(c) a
+x = -math.log(math.tan((math.pi / 2 - parallax) / 2))
+shortfall = math.pi / 2 - plane.angle_of_parallelism(x).item()
+assert math.isclose(shortfall, parallax, rel_tol=1e-6)
+print(f"stars: 1/sqrt(c) > {1 / x / 1e6:.2f} million astronomical units", end=" ")
+print(f"= {1 / x / 63241:.0f} light years")
+
 
 # %% [markdown] id="table"
 # A space that is curved as strongly as the Earth's surface would have escaped Gauss' theodolite only narrowly.
@@ -658,7 +739,7 @@ print(f"stars: 1/sqrt(c) > {1 / x:,.0f} astronomical units, {1 / x / 63241:.0f} 
 # map, with four decimals of a degree. Schwarzschild rounded. Lobachevsky proved his line; we built the triangle with
 # one ideal corner and measured it.
 #
-# Everything on this page ran in a few seconds on a CPU.
+# None of these numbers took as much as a second on one CPU core.
 #
 # ## Three things to keep
 #
