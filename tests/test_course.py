@@ -117,6 +117,8 @@ def test_a_second_build_changes_nothing_and_a_forced_one_no_byte(built):
     assert build(built, [NAME], log=log) == []
     assert build(built, [NAME], force=True, log=log) == []
     assert contents(built) == before
+    for path in (built.lecture(NAME), built.solution(NAME), built.exercise(NAME)):
+        assert "version" not in load(path).metadata.language_info and load(path).nbformat_minor == 5
 
 
 def test_the_release_holds_neither_answer_nor_hidden_test(built):

@@ -11,7 +11,7 @@ from hyplearn.course.execute import execute, load
 from hyplearn.course.layout import Course, write
 from hyplearn.course.outputs import faults
 from hyplearn.course.release import release
-from hyplearn.course.source import fingerprint, heading, read
+from hyplearn.course.source import KERNEL, fingerprint, heading, read
 from hyplearn.errors import Failed
 
 Log = Callable[[str], None]
@@ -118,7 +118,8 @@ def edit_message(course: Course, path: Path) -> str:
 
 def _save(path: Path, notebook, facts: dict) -> list[Path]:
     """Write a notebook with its hash, unless the very same bytes are there."""
-    notebook.metadata["hyplearn"] = facts | {"hash": fingerprint(notebook), "version": hyplearn.__version__}
+    facts = facts | {"hash": fingerprint(notebook), "version": hyplearn.__version__}
+    notebook.metadata = nbformat.from_dict(KERNEL | {"hyplearn": facts})  # what ran it is not part of it
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return []

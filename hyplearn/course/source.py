@@ -78,7 +78,7 @@ def read(path: Path, exercise_set=None) -> nbformat.NotebookNode:
     for cell_id in ids:
         if ids.count(cell_id) > 1:
             raise Failed(f"{path.name}: two cells are called {cell_id!r}; every name in a marker must be unique")
-    return nbformat.v4.new_notebook(cells=cells, metadata=json.loads(json.dumps(KERNEL)))
+    return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
 
 
 def _expand_marker(cell, exercise_set, where: str) -> tuple[str, dict]:
