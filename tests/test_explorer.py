@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 import xml.etree.ElementTree as ElementTree
 from importlib.resources import files
 
@@ -583,7 +582,7 @@ def test_in_jupyterlab(browser, lab):
     page = context.new_page()
 
     page.goto(url("live.ipynb"))
-    page.locator(".jp-Cell").first.wait_for(timeout=60_000)
+    page.get_by_text("| Idle").wait_for(timeout=120_000)  # before that, JupyterLab forgets what it is asked to run
     page.locator(".jp-Cell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     page.locator(".hyp-explorer .handle").first.wait_for(timeout=90_000)
