@@ -130,4 +130,6 @@ def _save(path: Path, notebook, facts: dict) -> list[Path]:
 def _seconds(seconds: float, old) -> float:
     """The running time to store: the old one unless the new one really differs, so that a rebuild changes no byte."""
     before = old.metadata.get("hyplearn", {}).get("seconds_run") if old is not None else None
-    return before if before and abs(seconds - before) < max(before, 5.0) else round(seconds, 1)
+    if before and (abs(seconds - before) < 5 or before / 2 < seconds < before * 2):
+        return before
+    return round(seconds, 1)
