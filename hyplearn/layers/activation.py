@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import work_dtype
+from hyplearn.layers.functional import squared_norm
 from hyplearn.manifolds import Manifold
 
 
@@ -62,7 +62,7 @@ class HClip(HLayer):
         return self._clip(n, self._dim(n))
 
     def _clip(self, n, dim):
-        square = n.to(work_dtype(n)).square().sum(dim, keepdim=True)
+        square = squared_norm(n, dim)
         bound = self.radius / self.manifold.sqrt_c(square)
         # At least bound^2 under the root: the scale is 1 inside, and the root has a derivative at the origin.
         return (n * (bound / square.clamp_min(bound**2).sqrt())).to(n.dtype)
@@ -72,7 +72,7 @@ class HClip(HLayer):
 
 
 class HDropout(HLayer):
-    """Dropout of the tangent vector at the origin: coordinates are zeroed with probability p, the rest scaled by 1/(1-p)."""
+    """Dropout of the tangent vector at the origin: each coordinate is 0 with probability p, else divided by 1 - p."""
 
     def __init__(self, manifold: Manifold, p: float = 0.5, dim: int | None = None):
         super().__init__(manifold, dim)

@@ -1,6 +1,5 @@
 """What all layers share: they are written once, in normal coordinates, and serve every chart."""
 
-import torch
 from torch import Tensor, nn
 
 from hyplearn.manifolds import Manifold

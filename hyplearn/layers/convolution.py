@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import fully_connected, work_dtype
+from hyplearn.layers.functional import fully_connected, squared_norm
 from hyplearn.layers.linear import RELU_GAIN, init_hyperplanes
 from hyplearn.manifolds import Manifold
 
@@ -39,14 +39,9 @@ class _HConvolution(HLayer):
 
     def __init__(self, in_channels, out_channels, kernel_size, manifold, bias, stride, padding, clip, init, gain):
         super().__init__(manifold, dim=-1 - len(kernel_size))
-        self.in_channels, self.out_channels, self.clip, self.init, self.gain = (
-            in_channels,
-            out_channels,
-            clip,
-            init,
-            gain,
-        )
+        self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.clip, self.init, self.gain = clip, init, gain
         self.beta = beta_ratio(math.prod(kernel_size), in_channels)
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *kernel_size))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
@@ -59,12 +54,10 @@ class _HConvolution(HLayer):
         self._check(n, self.in_channels, self.dim)
         convolve = F.conv1d if self.dim == -2 else F.conv2d
         y = convolve(n, self.weight * self.beta, stride=self.stride, padding=self.padding)
-        square = n.to(work_dtype(n)).square().sum(self.dim, keepdim=True) * self.beta**2
+        square = squared_norm(n, self.dim) * self.beta**2
         with torch.autocast(n.device.type, enabled=False):  # cosh(s) turns an error of s^2 into a larger one
-            for i, (kernel, stride, padding) in enumerate(
-                zip(self.kernel_size, self.stride, self.padding, strict=True)
-            ):
-                square = _box_sum(square, kernel, stride, padding, i - len(self.kernel_size))
+            for dim in range(self.dim + 1, 0):
+                square = _box_sum(square, self.kernel_size[dim], self.stride[dim], self.padding[dim], dim)
         sqrt_c = self.manifold.sqrt_c(square)
         return fully_connected(y, square, self.weight, self.bias, sqrt_c, self.clip, self.dim)[0].to(n.dtype)
 

@@ -8,51 +8,29 @@ and Harada, "Hyperbolic Neural Networks++", ICLR 2021, section 3.2) with hyperpl
     n'  = asinh(|w|)/(sqrt(c) |w|) w,  w = sinh(t)  w/sqrt(c) is the space part of the output on the hyperboloid
 
 Linear layers, convolutions and classifiers differ only in how they compute <n, z_k> and |n|^2. On a CPU such a layer is
-bound by its passes over memory, not by arithmetic. Hence the derivative by hand, and blocks that stay in the cache.
+bound by its passes over memory and by fresh memory, not by arithmetic: hence derivatives by hand, and work in place.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from hyplearn.numerics import asinh
 
-# Entries of a block: the six or so buffers in use at a time then fit into 2 MB, and a call is worth its overhead.
-BLOCK = 2**16
 
+def squared_norm(n: Tensor, dim: int) -> Tensor:
+    """|n|^2 along `dim`, which is kept, in float64 for float64, else float32.
 
-def work_dtype(x: Tensor) -> torch.dtype:
-    """float64 for float64, else float32: half precision is enough for the products, not for sinh and cosh."""
-    return torch.promote_types(x.dtype, torch.float32)
+    Half precision is enough for the products of a layer, not for sinh and cosh of this.
+    """
+    n = n.to(torch.promote_types(n.dtype, torch.float32))
+    return (n * n).sum(dim, keepdim=True)
 
 
 def _largest(dtype: torch.dtype) -> float:
     """The largest argument given to sinh and cosh: e^4 below overflow, which leaves room for sums of 1e4 squares."""
     return math.log(torch.finfo(dtype).max) - 4
-
-
-def _in_blocks(function: Callable, dim: int, *tensors: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
-    """function(*tensors) -> (results per point, sums over points), computed a few points at a time.
-
-    Fresh memory costs more than arithmetic on a CPU; blocks reuse the same few pages. A GPU, a compiler and a second
-    derivative want the whole.
-    """
-    x = tensors[0]
-    blocks = min(-(-x.numel() // BLOCK), len(x)) if x.dim() > -dim else 1
-    if blocks == 1 or x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return function(*tensors)
-    step = -(-len(x) // blocks)
-    whole, sums = [], []
-    for start in range(0, len(x), step):
-        part = slice(start, start + step)
-        results, terms = function(*(None if y is None else y[part] for y in tensors))
-        whole = whole or [y.new_empty(len(x), *y.shape[1:]) for y in results]
-        sums = [y + z for y, z in zip(sums, terms, strict=True)] if sums else terms
-        for y, z in zip(whole, results, strict=True):
-            y[part] = z
-    return whole, sums
 
 
 class _CoshSinhc(torch.autograd.Function):
@@ -79,13 +57,6 @@ class _CoshSinhc(torch.autograd.Function):
         return grad_cosh * sinhc / 2 + grad_sinhc * slope
 
 
-def _sum_over_planes(x: Tensor, factor: Tensor, dim: int) -> Tensor:
-    """(x * factor).sum(dim, keepdim=True), factor along dim, as a matrix product: no temporary of the size of x."""
-    if dim == -1:
-        return x @ factor.view(-1, 1)
-    return (factor.view(1, -1) @ x.flatten(dim + 1)).view(*x.shape[:dim], 1, *x.shape[dim + 1 :])
-
-
 class _FullyConnected(torch.autograd.Function):
     """(n', t, a, rho) of the formulas above, where rho = asinh|w| and the radius of n' is at most bound/sqrt(c).
 
@@ -106,17 +77,14 @@ class _FullyConnected(torch.autograd.Function):
     def forward(y, cosh, sinhc, A, B, T, sqrt_c, bound, dim):
         largest, tiny = _largest(y.dtype), torch.finfo(y.dtype).tiny
 
-        def block(y, cosh, sinhc):
-            a = (y * A).mul_(sinhc).addcmul_(cosh, B, value=-1)
-            t = asinh(a).mul_(T)
-            w = t.clamp(-largest, largest).sinh_()
-            scale = w.abs().amax(dim, keepdim=True).clamp_min_(tiny)
-            w.mul_(scale.reciprocal())
-            length = w.square().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
-            rho = asinh(length * scale)
-            return [w.mul_(rho.clamp_max(bound).div_(length * sqrt_c)), t, a, rho], []
-
-        return tuple(_in_blocks(block, dim, y, cosh, sinhc)[0])
+        a = (y * A).mul_(sinhc).addcmul_(cosh, B, value=-1)
+        t = asinh(a).mul_(T)
+        w = t.clamp(-largest, largest).sinh_()
+        scale = w.abs().amax(dim, keepdim=True).clamp_min_(tiny)
+        w.mul_(scale.reciprocal())
+        length = w.square().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
+        rho = asinh(length * scale)
+        return w.mul_(rho.clamp_max(bound).div_(length * sqrt_c)), t, a, rho
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -130,49 +98,30 @@ class _FullyConnected(torch.autograd.Function):
         dim, tiny = ctx.dim, torch.finfo(a.dtype).tiny
         # dn'/dw = scale (1 + radial n' n'^T), here multiplied by cosh(rho), and dw/dt = cosh(t), here divided by it:
         # neither overflows. In `radial` 1 - rho/tanh(rho) cancels for small rho, where it is multiplied by rho^2.
+        grad_out = torch.zeros_like(out) if grad_out is None else grad_out
+        along = (grad_out * out).sum(dim, keepdim=True)
         radius, tanh = rho.clamp(tiny, ctx.bound), rho.clamp_min(tiny).tanh()
         scale = radius / (tanh * sqrt_c)
-        radial = ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny) * sqrt_c
-        grad_radius = None if grad_rho is None else grad_rho * sqrt_c / radius
+        radial = along * ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny) * sqrt_c
+        if grad_rho is not None:
+            radial = radial + grad_rho * sqrt_c / radius
+        cosh_t = (out / scale).square_().add_(rho.cosh().square().reciprocal()).sqrt_()
+        tail = (grad_out * scale).addcmul_(out, radial).mul_(cosh_t)
+        grad_t = tail if grad_t is None else tail + grad_t
         # asinh'(a) = 1/sqrt(1 + a^2) with 1 and a^2 scaled by unit, so that a^2 does not overflow before a does.
         unit = tiny**0.5
-        one = torch.full_like(sqrt_c, unit)
-
-        def block(out, t, a, cosh, sinhc, scale, radial, sech, grad_radius, grad_out, grad_t, grad_a):
-            grad_out = torch.zeros_like(out) if grad_out is None else grad_out
-            along = (grad_out * out).sum(dim, keepdim=True)
-            radial = radial * along if grad_radius is None else radial * along + grad_radius
-            cosh_t = (out / scale).square_().add_(sech.square()).sqrt_()
-            tail = (grad_out * scale).addcmul_(out, radial).mul_(cosh_t)
-            grad_t = tail if grad_t is None else tail + grad_t
-            through = (grad_t * torch.addcmul(one, a, a, value=unit).rsqrt_()).mul_(T * unit**0.5)
-            grad_a = through if grad_a is None else through + grad_a
-            # a = y sinhc A - cosh B gives all sums of grad_a y from those of grad_a a: no need to have kept y.
-            product = grad_a * a
-            over_planes = _sum_over_planes(grad_a, B, dim)
-            over_points = (grad_a * cosh).sum_to_size(B.shape)
-            grad_sinhc = product.sum(dim, keepdim=True).addcmul_(cosh, over_planes).div_(sinhc)
-            grad_A = (product.sum_to_size(A.shape) + B * over_points) / A
-            grad_T = (grad_t * t).sum_to_size(T.shape) / T
-            return [(grad_a * sinhc).mul_(A), -over_planes, grad_sinhc], [grad_A, -over_points, grad_T, along.sum()]
-
-        (grad_y, grad_cosh, grad_sinhc), (grad_A, grad_B, grad_T, along) = _in_blocks(
-            block,
-            dim,
-            out,
-            t,
-            a,
-            cosh,
-            sinhc,
-            scale,
-            radial,
-            rho.cosh().reciprocal(),
-            grad_radius,
-            grad_out,
-            grad_t,
-            grad_a,
-        )
-        return grad_y, grad_cosh, grad_sinhc, grad_A, grad_B, grad_T, -along / sqrt_c, None, None
+        slope = torch.addcmul(torch.full_like(sqrt_c, unit), a, a, value=unit).rsqrt_()
+        through = (grad_t * slope).mul_(T * unit**0.5)
+        grad_a = through if grad_a is None else through + grad_a
+        # a = y sinhc A - cosh B gives the sums of grad_a y from those of grad_a a: no need to have kept y.
+        product = grad_a * a
+        over_planes = (grad_a * B).sum(dim, keepdim=True)
+        over_points = (grad_a * cosh).sum_to_size(B.shape)
+        grad_sinhc = product.sum(dim, keepdim=True).addcmul_(cosh, over_planes).div_(sinhc)
+        grad_A = (product.sum_to_size(A.shape) + B * over_points) / A
+        grad_T = (grad_t * t).sum_to_size(T.shape) / T
+        grad_y = (grad_a * sinhc).mul_(A)
+        return grad_y, -over_planes, grad_sinhc, grad_A, -over_points, grad_T, -along.sum() / sqrt_c, None, None
 
 
 def fully_connected(

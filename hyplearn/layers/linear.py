@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import fully_connected, work_dtype
+from hyplearn.layers.functional import fully_connected, squared_norm
 from hyplearn.manifolds import Manifold
 
 RELU_GAIN = math.sqrt(2)
@@ -36,10 +36,11 @@ def init_hyperplanes(weight: Tensor, bias: Tensor | None, init: str, gain: float
 class HLinear(HLayer):
     """The Poincare fully connected layer of HNN++.
 
-    In normal coordinates, with z_k = `weight[k]`, r_k = `bias[k]` and the scaled signed distances of the input n
-    (|n| = d, s = sqrt(c) d) to out_features hyperplanes,
+    In normal coordinates, with z_k = `weight[k]`, r_k = `bias[k]`, the input n, s = sqrt(c)|n| and its signed distances
+    to out_features hyperplanes, each times 2|z_k|,
 
-        v_k = 2|z_k|/sqrt(c) asinh( sqrt(c) (sinh(s)/s) <n, z_k>/|z_k| cosh(2 sqrt(c) r_k) - cosh(s) sinh(2 sqrt(c) r_k) ),
+        v_k = 2|z_k|/sqrt(c) asinh(a_k),
+        a_k = sqrt(c) (sinh(s)/s) <n, z_k>/|z_k| cosh(2 sqrt(c) r_k) - cosh(s) sinh(2 sqrt(c) r_k),
 
     the output is the point whose space part on the hyperboloid is w_k = sinh(sqrt(c) v_k)/sqrt(c). As c -> 0 the layer
     tends to n -> 2 z n - 4 |z| r.
@@ -69,13 +70,8 @@ class HLinear(HLayer):
         gain: float = RELU_GAIN,
     ):
         super().__init__(manifold)
-        self.in_features, self.out_features, self.clip, self.init, self.gain = (
-            in_features,
-            out_features,
-            clip,
-            init,
-            gain,
-        )
+        self.in_features, self.out_features = in_features, out_features
+        self.clip, self.init, self.gain = clip, init, gain
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
         self.reset_parameters()
@@ -85,7 +81,7 @@ class HLinear(HLayer):
 
     def _layer(self, n: Tensor) -> tuple[Tensor, Tensor]:
         self._check(n, self.in_features, -1)
-        square = n.to(work_dtype(n)).square().sum(-1, keepdim=True)
+        square = squared_norm(n, -1)
         sqrt_c = self.manifold.sqrt_c(square)
         point, t = fully_connected(F.linear(n, self.weight), square, self.weight, self.bias, sqrt_c, self.clip, -1)
         return point.to(n.dtype), (t / sqrt_c).to(n.dtype)

@@ -1,6 +1,5 @@
 """Pooling of images of points."""
 
-import torch
 import torch.nn.functional as F
 
 from hyplearn.layers.base import HLayer
