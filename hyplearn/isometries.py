@@ -117,7 +117,7 @@ def _mirror(N: Tensor) -> Tensor:
 
 
 def ideal_point(x: Tensor, v: Tensor, manifold: Manifold) -> Tensor:
-    """The ideal point u, a unit vector (..., n), where the ray from x in the direction of the tangent vector v != 0 ends.
+    """The ideal point u, a unit vector (..., n), where the ray from x with the velocity v != 0 ends.
 
     In the ball (c = 1) it is x (+) w for w = v/|v|: Mobius addition of a boundary point, x + (1-|x|^2)(x+w)/|x+w|^2.
     """

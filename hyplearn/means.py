@@ -160,7 +160,7 @@ def frechet_mean(manifold: Manifold, x: Tensor, weights: Tensor | None = None, s
         mean = midpoint(ball, points, w.squeeze(-1))
         for _ in range(steps):
             mean = _descend(ball, mean, points, w)
-    # Newton's step from the solution is 0, but its derivatives are those of the solution: the implicit function theorem.
+    # Newton's step from the solution is 0, but has the derivatives of the solution: the implicit function theorem.
     mean = ball.expmap(mean, _steps(ball, mean, points, w)[0])
     dtype = x.dtype if weights is None else torch.promote_types(x.dtype, weights.dtype)
     return manifold.projx(convert(mean, ball, manifold).to(dtype))
