@@ -94,17 +94,8 @@ class PoincareBall(Manifold):
         s = self.c.sqrt()
         return self._squeeze(2 / s * asinh(s * norm(x, dim) / self._gap(x, dim).sqrt()), dim, keepdim)
 
-    def cdist(self, x, y):
-        """All distances, (..., N, n) x (..., M, n) -> (..., N, M), as right as `dist`; first derivatives only."""
-        dtype, x, y = torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
-        return self._cdist_ball(x, y, self._gap(x, -1), self._gap(y, -1)).to(dtype)
-
-    def _cdist_ball(self, x: Tensor, y: Tensor, gx: Tensor, gy: Tensor) -> Tensor:
-        # Not the Gram form |x|^2 + |y|^2 - 2<x,y>, which is wrong for near pairs: torch's loop over true differences
-        # needs no memory for them either, and the asinh of the N x M results costs more than it.
-        s = self.c.sqrt()
-        D = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-        return 2 / s * asinh(s * D * (gx.rsqrt() * gy.rsqrt().mT))
+    def _ball_factors(self, x):
+        return x, (self.c.sqrt() / self._gap(x, -1)).sqrt()  # x itself: scaled to the unit ball it would be rounded
 
     def expmap(self, x, v, dim=-1):
         dtype, x, v = torch.promote_types(x.dtype, v.dtype), x.double(), v.double()
