@@ -74,12 +74,15 @@ def targets(course: Course, name: str) -> list[Target]:
     return found
 
 
+def stored(built) -> dict:
+    """What the build kept in a notebook about itself: its hash, the library's version, what `course list` shows."""
+    return built.metadata.get("hyplearn", {})
+
+
 def edited(built, wanted) -> bool:
     """Whether a rebuild would lose cells that somebody changed: they are neither as built nor as the text has them."""
-    stored = built.metadata.get("hyplearn", {})
-    return fingerprint(built, stored.get("version", "")) != stored.get("hash") and (
-        fingerprint(built) != fingerprint(wanted)
-    )
+    now = fingerprint(built, stored(built).get("version", ""))
+    return now != stored(built).get("hash") and fingerprint(built) != fingerprint(wanted)
 
 
 def _build_notebook(course: Course, target: Target, force: bool, log: Log) -> list[Path]:
@@ -89,7 +92,7 @@ def _build_notebook(course: Course, target: Target, force: bool, log: Log) -> li
     if old is not None and not force:
         if edited(old, notebook):
             raise Failed(edit_message(course, path))
-        if facts.items() <= old.metadata.hyplearn.items():
+        if facts.items() <= stored(old).items():
             return []
     log(f"{course.relative(path)}: executing ...")
     seconds = execute(notebook, course.relative(path))
@@ -129,7 +132,7 @@ def _save(path: Path, notebook, facts: dict) -> list[Path]:
 
 def _seconds(seconds: float, old) -> float:
     """The running time to store: the old one unless the new one really differs, so that a rebuild changes no byte."""
-    before = old.metadata.get("hyplearn", {}).get("seconds_run") if old is not None else None
+    before = stored(old).get("seconds_run") if old is not None else None
     if before and (abs(seconds - before) < 5 or before / 2 < seconds < before * 2):
         return before
     return round(seconds, 1)

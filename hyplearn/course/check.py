@@ -1,6 +1,6 @@
 """Find what has drifted: notebooks against their texts, outputs that must not be published, answers in a release."""
 
-from hyplearn.course.build import Target, edit_message, edited, targets
+from hyplearn.course.build import Target, edit_message, edited, stored, targets
 from hyplearn.course.execute import load
 from hyplearn.course.layout import Course
 from hyplearn.course.outputs import faults
@@ -34,7 +34,7 @@ def _check_notebook(course: Course, target: Target) -> list[str]:
     notebook, text = load(path), target.read()
     if edited(notebook, text):
         return [edit_message(course, path)]
-    if notebook.metadata.hyplearn.hash != fingerprint(text):
+    if stored(notebook).get("hash") != fingerprint(text):
         return [f"{where} is older than its text: `hyplearn course build {path.stem}`"]
     return [f"{where}: {fault}; mend the text, then `hyplearn course build {path.stem}`" for fault in faults(notebook)]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hyplearn.course.build import edited, targets
+from hyplearn.course.build import edited, stored, targets
 from hyplearn.course.execute import load
 from hyplearn.course.layout import Course, write
 from hyplearn.course.source import fingerprint, to_text
@@ -22,7 +22,7 @@ def pull(course: Course, name: str, force: bool = False) -> list[Path]:
         notebook, text = load(target.path), target.read()
         if not edited(notebook, text):
             continue
-        if notebook.metadata.get("hyplearn", {}).get("hash") != fingerprint(text) and not force:
+        if stored(notebook).get("hash") != fingerprint(text) and not force:
             raise Failed(
                 f"{course.relative(target.text)} was changed too since {course.relative(target.path)} was built: "
                 f"`hyplearn course pull {name} --force` takes the notebook and drops the text's change"
