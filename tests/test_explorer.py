@@ -263,7 +263,7 @@ def test_parallels(open_page):
 def test_a_point_dragged_onto_the_line_has_no_fan(open_page):
     page = open_page(Explorer("parallels", points=[(-0.5, 0), (0.5, 0), (0.1, 0)]).page())
     assert page.locator(".missing").count() == 0
-    assert "on the line" in page.locator(".note").inner_text()
+    assert "on the line" in page.locator(".hyp-note").inner_text()
     assert values(page)["parallel_angle"] == pytest.approx(math.pi / 2)
 
 
@@ -413,7 +413,7 @@ def test_theme(open_page, theme):
     frame.wait_for_selector(".handle")
     assert frame.evaluate("document.querySelector('.hyp-explorer').classList.contains('dark')") == (theme == "dark")
     ground, ink, quiet = frame.evaluate(
-        """() => [["body > div", "backgroundColor"], ["dd", "color"], [".hint", "color"]]
+        """() => [["body > div", "backgroundColor"], ["dd", "color"], [".hyp-hint", "color"]]
           .map(([s, key]) => getComputedStyle(document.querySelector(s))[key].match(/\\d+/g).map(Number))"""
     )
 
@@ -447,8 +447,8 @@ def test_a_tree_is_browsed_by_moving_the_plane(open_page):
     assert "poodle" in page.locator("text.chosen").all_text_contents()
     page.mouse.click(x + 0.5 * scale, y)
     page.wait_for_function("explorer.get('center')[0] === 0.5")
-    assert state(page)["selected"] == 1 and page.locator(".title").inner_text() == "dog"
-    assert page.locator(".links button").all_inner_texts() == ["animal", "poodle", "boxer & <co>"]
+    assert state(page)["selected"] == 1 and page.locator(".hyp-title").inner_text() == "dog"
+    assert page.locator(".hyp-links button").all_inner_texts() == ["animal", "poodle", "boxer & <co>"]
     assert values(page)["origin"] == pytest.approx(float(PoincareBall(1.0).dist0(torch.tensor([0.5, 0.0]))), rel=1e-6)
     page.get_by_role("button", name="poodle").click()
     page.wait_for_function("explorer.get('center')[0] === 0.8")
@@ -590,6 +590,8 @@ def test_in_jupyterlab(browser, lab):
         page.locator(".hyp-explorer svg").count() == 1
         and page.locator(".jp-OutputArea iframe, .jp-OutputArea img").count() == 0
     )
+    # JupyterLab's own style for lists does not reach in: each value stands beside its label, on one line.
+    assert max(row.bounding_box()["height"] for row in page.locator(".hyp-explorer dl div").all()) < 32
     scale = unit_in_pixels_of(page, ".hyp-explorer svg")
     start = Explorer("triangle").points[2]
     box = page.locator(".hyp-explorer .h2 .target").bounding_box()
@@ -606,6 +608,8 @@ def test_in_jupyterlab(browser, lab):
     page.wait_for_function("document.querySelector('.hyp-explorer [data-key=alpha]').textContent.startsWith('90.00')")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     page.locator(".hyp-explorer.dark").wait_for()
+    panel = page.locator(".hyp-panel").first
+    assert panel.evaluate("panel => getComputedStyle(panel).backgroundColor") == "rgba(0, 0, 0, 0)"
 
     # A notebook from elsewhere is not trusted: JupyterLab drops the frame, the drawing remains.
     page.goto(url("stored.ipynb"))

@@ -311,8 +311,8 @@ function render({ model, el }) {
   const mode = model.get("mode"), names = NAMES[mode];
   const root = element(el, "div", { class: "hyp-explorer", role: "group", "aria-label": model.get("alt") });
   const stopTheme = followTheme(root);
-  const pictures = element(root, "div", { class: model.get("models").length > 1 ? "pictures many" : "pictures" });
-  const panel = element(root, "div", { class: "panel" });
+  const pictures = element(root, "div", { class: model.get("models").length > 1 ? "hyp-pictures many" : "hyp-pictures" });
+  const panel = element(root, "div", { class: "hyp-panel" });
   const initial = Object.fromEntries(["c", "points", "center", "selected"].map((key) => [key, model.get(key)]));
 
   const toView = (p) => {
@@ -439,8 +439,8 @@ function render({ model, el }) {
   }
 
   // Panel: the curvature, the numbers, a sentence.
-  const head = element(panel, "div", { class: "head" });
-  const curvature = element(head, "label", { class: "curvature" });
+  const head = element(panel, "div", { class: "hyp-head" });
+  const curvature = element(head, "label", { class: "hyp-curvature" });
   const curvatureText = element(curvature, "span");
   if (model.get("slider")) {
     const range = element(curvature, "input", { type: "range", min: -1, max: 1, step: 0.01, "aria-label": "c, minus the curvature" });
@@ -465,17 +465,17 @@ function render({ model, el }) {
       if (i >= 0) visit(i);
     });
   }
-  const title = element(panel, "p", { class: "title" });
-  const links = element(panel, "p", { class: "links" });
+  const title = element(panel, "p", { class: "hyp-title" });
+  const links = element(panel, "p", { class: "hyp-links" });
   links.addEventListener("click", (event) => {
     if (event.target.dataset.node) visit(Number(event.target.dataset.node));
   });
-  const bar = element(panel, "div", { class: "bar", "aria-hidden": "true" });
+  const bar = element(panel, "div", { class: "hyp-bar", "aria-hidden": "true" });
   const table = element(panel, "dl");
-  const note = element(panel, "p", { class: "note" });
-  element(panel, "p", { class: "hint" },
+  const note = element(panel, "p", { class: "hyp-note" });
+  element(panel, "p", { class: "hyp-hint" },
     `${mode === "tree" ? "Drag the plane, click a point" : "Drag a point, or the plane itself"}. Or: Tab, then arrow keys (Shift: small steps).`);
-  const live = element(panel, "p", { class: "for-screen-readers", "aria-live": "polite" });
+  const live = element(panel, "p", { class: "hyp-for-screen-readers", "aria-live": "polite" });
   let speaking;
 
   function drawPanel(c, scene) {
