@@ -31,7 +31,7 @@ def bits(value: float, dtype: torch.dtype = torch.bfloat16) -> Figure:
     text = bit_string(value, dtype)
     exponent, fraction = _LAYOUT[dtype]
     parts = [("sign", 1, "purple"), ("exponent", exponent, "green"), ("fraction", fraction, "blue")]
-    figure, ax = chart(max(7.0, 0.42 * len(text)), 1.75)
+    figure, ax = chart(max(6.1, 0.38 * len(text)), 1.7)
     ax.axis("off")
     ax.set(xlim=(-0.1, len(text) + 0.1), ylim=(-1.5, 1.75), aspect="equal")
     start = 0

@@ -65,8 +65,11 @@ class Canvas:
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
-    def segment(self, x, y, color="ink", width=1.8, style="-", label=None, alpha=1.0, zorder=3) -> None:
-        """The geodesics from x to y, both (..., 2), either may be ideal; a label looks for a place beside each."""
+    def segment(self, x, y, color="ink", width=1.8, style="-", label=None, at=0.5, alpha=1.0, zorder=3) -> None:
+        """The geodesics from x to y, both (..., 2), either may be ideal.
+
+        A label looks for a free place beside each, as near as it can to the fraction `at` of its drawn length.
+        """
         ends = np.stack(np.broadcast_arrays(self._numpy(x), self._numpy(y)), -2).reshape(-1, 2, 2)
         paths = [self._geodesics(pair) for pair in ends]
         if paths:
@@ -74,12 +77,12 @@ class Canvas:
             patch = self._add(path, fill=False, ec=color, lw=width, ls=style, alpha=alpha, zorder=zorder)
             self.labels.curves.append(patch)
         for path in paths if label else ():
-            self.labels.add(_along(path), label, COLORS.get(color, color), 12, 5)
+            self.labels.add(_along(path, at), label, COLORS.get(color, color), 12, 5)
 
     def line(self, line: Line, **style) -> None:
-        """A whole line, or a batch of them; options as for `segment`."""
+        """A whole line, or a batch of them; options as for `segment`, but the label is near the end."""
         start, end = line.ideal_points.unbind(-2)
-        self.segment(start, end, **style)
+        self.segment(start, end, **{"at": 0.85} | style)
 
     def polygon(self, corners, fill=None, color="ink", width=1.8, alpha=0.25, zorder=2) -> None:
         """The polygon (or a batch) with the corners (..., n, 2) and geodesic sides, filled if `fill` is a colour."""
@@ -232,9 +235,10 @@ class HalfPlane(Canvas):
         return math.tan(math.atan2(q[0] - p[0], p[1] + q[1]) / 2)
 
 
-def _along(path: Path) -> np.ndarray:
-    """Places (n, 2) on a drawn geodesic beside which its label may stand, the middle first."""
-    t = np.array([0.5, 0.42, 0.58, 0.33, 0.67, 0.25, 0.75, 0.17, 0.83])
+def _along(path: Path, at: float) -> np.ndarray:
+    """Places (n, 2) on a drawn geodesic beside which its label may stand, the nearest to the fraction `at` first."""
+    t = np.linspace(0.1, 0.9, 17)
+    t = t[np.argsort(np.abs(t - at), kind="stable")]
     pieces = (len(path.vertices) - 1) // 3
     k = np.minimum((t * pieces).astype(int), pieces - 1)
     s = (t * pieces - k)[:, None]

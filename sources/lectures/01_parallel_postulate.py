@@ -67,7 +67,7 @@ explorer
 # *through a point beside a line there is exactly one line that does not meet it.*
 
 # %% id="draw-fifth"
-figure, (left, right) = viz.chart(6.6, 1.9, columns=2)
+figure, (left, right) = viz.chart(6.1, 1.8, columns=2)
 for ax in (left, right):
     ax.set(xlim=(0, 10), ylim=(0, 4), aspect="equal")
     ax.axis("off")
@@ -168,10 +168,25 @@ for steps in (1, 2, 5, 10, 20):
     print(f"{steps:2d} steps: {radius:.9f}, left to the rim: {1 - radius:.1e}")
 
 
+# %% id="draw-steps"
+figure, (disk,) = viz.picture(size=4.2)
+for steps, color in enumerate(["ink", "blue", "green", "orange", "red"]):
+    place = torch.tensor([math.tanh(steps / 2), 0.0])
+    disk.circle(place, 0.5, fill=color, color=color)
+    disk.point(place, color=color, size=3)
+    if steps:
+        disk.circle(torch.zeros(2), steps, color="light", width=1.0)
+viz.show(
+    figure,
+    alt="Five circles of radius one half, side by side from the centre to the right; they "
+    "look smaller towards the rim. Grey: the circles of radius 1 to 4 about the centre.",
+)
+
 # %% [markdown] id="steps-answer"
 # $|x| = \tanh(\sqrt c\,d/2)/\sqrt c$: what is left to the rim shrinks by the factor $e$ per unit. Postulate 2 holds:
 # you can walk for ever. (And a number format with 7 digits will soon think that you have arrived. Remember the last
-# line.)
+# line.) Postulate 3 holds too: the coloured circles all have radius $\frac12$. A hyperbolic circle is a Euclidean one
+# whose centre is moved towards the middle.
 #
 # ### Straight lines
 #
@@ -208,7 +223,7 @@ for name, (e1, e2) in zip(("starts", "ends"), line.ideal_points, strict=True):
 
 # %% id="draw-lines"
 titles = ["Poincaré disk", "Klein disk"]
-figure, canvases = viz.picture(viz.Disk, viz.Klein, size=3.3, titles=titles)
+figure, canvases = viz.picture(viz.Disk, viz.Klein, size=3.0, titles=titles)
 angles = torch.tensor([[0.3, 3.0], [1.1, 4.6], [2.0, 5.6], [0.7, 0.7 + math.pi]])
 starts, ends = plane.ideal_point(angles).unbind(1)
 lines = plane.line_through(starts, ends)
@@ -274,7 +289,7 @@ disk.line(pencil[some][~misses[some]], color="light", width=1.0)
 disk.line(ell, color="blue", width=2.4, label=r"$\ell$")
 for limiting in plane.limiting_parallels(ell, P):
     disk.line(limiting, color="red", width=2.0)
-disk.segment(P, F, label="$d$")
+disk.segment(P, F)
 disk.angle(P, F, ell.ideal_points[1], label=r"$\Pi(d)$", radius=0.2)
 disk.angle(F, P, ell.ideal_points[1], radius=0.13)
 disk.point(P, "$P$"), disk.point(F, "$F$")
@@ -297,9 +312,9 @@ viz.show(
 #
 # *In words:* a right angle for $d = 0$, where Euclid is nearly right, and exponentially close to nothing when $P$ is
 # far away. *Why:* in the picture above $P$ is the centre and $F$ has height $t = \tanh(\sqrt c\,d/2)$ (in units of
-# $1/\sqrt c$), so $\ell$ is a circle whose centre is at the distance $\frac12(t + 1/t)$ straight below. It crosses
-# the rim at right angles, hence at the angle $\Pi$ with $\cos\Pi = 2t/(1+t^2) = \tanh(\sqrt c\,d)$. The half-angle
-# formula does the rest.
+# $1/\sqrt c$), so $\ell$ is a circle whose centre is at the distance $\frac12(t + 1/t)$ straight below. It meets the
+# rim at right angles, in an ideal point $e$ with $\langle m, e\rangle = 1$ ($m$ the centre): $\cos\Pi = 1/|m| =
+# 2t/(1+t^2) = \tanh(\sqrt c\,d)$. The half-angle formula does the rest.
 
 # %% id="parallel-scratch"
 down, right = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 0.0])
@@ -474,7 +489,7 @@ for name, angle in scratch.items():
 
 
 # %% id="draw-quadrilaterals"
-figure, (one, two) = viz.picture(viz.Disk, viz.Disk, size=3.3, titles=["Saccheri", "Lambert"])
+figure, (one, two) = viz.picture(viz.Disk, viz.Disk, size=3.0, titles=["Saccheri", "Lambert"])
 one.polygon(saccheri, fill="sky"), two.polygon(lambert, fill="sky")
 for i in range(4):
     neighbours = (i - 1) % 4, (i + 1) % 4
@@ -482,10 +497,12 @@ for i in range(4):
     one.angle(saccheri[i], *saccheri[list(neighbours)], label=name, radius=0.15)
     name = r"$\varphi$" if i == 2 else None
     two.angle(lambert[i], *lambert[list(neighbours)], label=name, radius=0.15)
+one.equidistant(plane.line_through(*saccheri[:2]), leg, style="--")
 viz.show(
     figure,
     alt="Left: a Saccheri quadrilateral, with right angles at the base and two equal acute "
-    "summit angles sigma. Right: a Lambert quadrilateral, with three right angles and an "
+    "summit angles sigma. Dashed: all points as far from the base as the two upper corners; "
+    "the curve is not the straight summit. Right: a Lambert quadrilateral, with three right angles and an "
     "acute fourth angle phi.",
 )
 
@@ -525,47 +542,86 @@ viz.show(
 #
 # ## 8 · Break every proof
 #
-# Now the table of section 3, line by line. Each "obvious fact" is a little program; in Euclid's plane each would say
-# *True*.
+# Now the table of section 3, line by line. Each "obvious fact" is a little program. Before you run one, say where it
+# will fail.
 
 
-# %% id="break-proofs"
-def midpoint_line(p, q):
+# %% [markdown] id="break-proclus"
+# **Proclus.** A line that meets one of two parallels also meets the other? Take two lines through one point, both of
+# which miss $\ell$.
+
+# %% id="proclus"
+ell = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0])))
+above, turns = torch.tensor([0.0, 0.3]), plane.ideal_point(torch.tensor([0.0, 0.3]))
+parallel, crossing = plane.line_in_direction(above, turns)
+for name, line in (("the parallel", parallel), ("the line l", ell)):
+    print(f"crossing and {name}:", plane.Relation(plane.relation(crossing, line).item()).name)
+
+# %% [markdown] id="break-saccheri"
+# **Khayyam and Saccheri.** Right angles at the summit? And is the curve of all points at the height of the legs
+# (dashed in the figure above) a straight line, so that it contains the middle of the summit?
+
+# %% id="saccheri"
+baseline = plane.line_through(saccheri[0], saccheri[1])
+middle = ball.geodesic(torch.tensor(0.5), saccheri[2], saccheri[3])
+print(f"summit angles: {math.degrees(corner_angle(saccheri, 2)):.3f} degrees")
+print(f"height of the corners {leg}, of the middle {plane.signed_distance(baseline, middle):.4f}")
+
+# %% [markdown] id="break-wallis"
+# **Wallis.** Can a triangle be enlarged and keep its angles? Draw one twice, with all its coordinates doubled.
+
+# %% id="wallis"
+for scale in (0.2, 0.4):
+    angles = plane.triangle_angles(*(scale * directions)).rad2deg()
+    print(f"scale {scale}: angles", [round(t, 3) for t in angles.tolist()])
+
+# %% [markdown] id="break-legendre"
+# **Legendre.** Is there, through every point inside an angle, a line that meets both sides? Take a right angle at the
+# centre, a point far inside, and try 999 directions.
+
+# %% id="legendre"
+rays = plane.ideal_point(torch.tensor([-math.pi / 4, math.pi / 4]))
+inner, every = torch.tensor([0.8, 0.0]), math.pi * torch.arange(1, 1000) / 1000
+through = plane.line_in_direction(inner, plane.ideal_point(every))
+sides = plane.line_through(torch.zeros(2), rays)
+meets = [plane.intersection(through, sides[i])[:, 0] > 0 for i in (0, 1)]
+print("lines that meet both sides:", (meets[0] & meets[1]).sum().item())
+
+# %% [markdown] id="break-bolyai"
+# **Farkas Bolyai.** Do three points always lie on a circle? Its centre would be on all three perpendicular bisectors.
+
+
+# %% id="bolyai"
+def bisector(p, q):
     middle = ball.geodesic(torch.tensor(0.5), p, q)
     return plane.perpendicular(plane.line_through(p, q), middle)
 
 
-ell = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0])))
-above, turns = torch.tensor([0.0, 0.3]), plane.ideal_point(torch.tensor([0.0, 0.3]))
-parallel, crossing = plane.line_in_direction(above, turns)  # through one point
-crosses = [not plane.intersection(crossing, m).isnan().any() for m in (parallel, ell)]
-
-small, large = (plane.triangle_angles(*(t * directions))[0] for t in (0.1, 0.2))
-
-legs = plane.ideal_point(torch.tensor([-math.pi / 4, math.pi / 4]))
-legs = plane.line_through(torch.zeros(2), legs)  # a right angle at the centre
-inner, every = torch.tensor([0.8, 0.0]), math.pi * torch.arange(1, 1000) / 1000
-through = plane.line_in_direction(inner, plane.ideal_point(every))
-reach = [plane.intersection(through, legs[i])[:, 0] > 0 for i in (0, 1)]
-
 X, Y, Z = torch.tensor([[-0.7, 0.55], [0.0, 0.5], [0.7, 0.55]])
-circumcentre = plane.intersection(midpoint_line(X, Y), midpoint_line(Y, Z))
+one, two = bisector(X, Y), bisector(Y, Z)
+print("two of the bisectors:", plane.Relation(plane.relation(one, two).item()).name)
+print(f"they keep a distance of {plane.line_distance(one, two):.4f}")
 
-verdicts = {
-    "Proclus: who meets one parallel meets the other": crosses[0] == crosses[1],
-    "Khayyam, Saccheri: the summit angles are right": corner_angle(saccheri, 2) > 1.57,
-    "Wallis: a scaled triangle keeps its angles": math.isclose(small, large),
-    "Legendre: in an angle, a line meets both sides": (reach[0] & reach[1]).any(),
-    "F. Bolyai: three points lie on a circle": not circumcentre.isnan().any(),
-}
-for claim, verdict in verdicts.items():
-    print(f"{claim:50} {bool(verdict)}")
-
+# %% id="draw-broken"
+titles = ["Legendre", "Farkas Bolyai"]
+figure, (left, right) = viz.picture(viz.Disk, viz.Disk, size=3.0, titles=titles)
+left.segment(torch.zeros(2), rays, width=2.2)
+left.line(through[::50], color="sky", width=1.0)
+left.point(inner, "$P$")
+right.line(one, color="red"), right.line(two, color="red")
+right.segment(X, Y), right.segment(Y, Z)
+right.point(torch.stack((X, Y, Z)), ["$X$", "$Y$", "$Z$"])
+viz.show(
+    figure,
+    alt="Left: a right angle at the centre and lines through a point P far inside it; each "
+    "meets one side at the most. Right: three points X, Y, Z and the perpendicular bisectors "
+    "of XY and YZ, which are ultraparallel: no point has the same distance from all three.",
+)
 
 # %% [markdown] id="break-answer"
-# Five times *False*, and postulates 1 to 4 hold. So none of these facts follows from the first four, and the fifth,
-# which fails here too, does not either. The programs illustrate; the proof is Beltrami's, and it is the picture
-# itself: a world made of Euclidean circles in which everything but the fifth holds.
+# All five fail, and postulates 1 to 4 hold. So none of these facts follows from the first four, and the fifth, which
+# fails here too, does not either. The programs illustrate; the proof is Beltrami's, and it is the picture itself: a
+# world made of Euclidean circles in which everything but the fifth holds.
 #
 # ## 9 · Why are we so Euclidean?
 #
@@ -574,9 +630,10 @@ for claim, verdict in verdicts.items():
 # layer agrees: number formats are made for it. Take bfloat16, in which networks are trained: 16 bits, read as
 #
 # $$(-1)^{s}\;2^{\,e - 127}\,\left(1 + \tfrac{f}{128}\right),
-# \qquad s:\,1\text{ bit},\; e:\,8\text{ bits},\; f:\,7\text{ bits}\qquad(0 < e < 255).$$
+# \qquad s:\,1\text{ bit},\; e:\,8\text{ bits},\; f:\,7\text{ bits}.$$
 #
-# *In words:* a sign, a power of two, and seven binary digits that say how far it is to the next power.
+# *In words*, for $0 < e < 255$: a sign, a power of two, and seven binary digits that say how far it is to the next
+# power.
 
 # %% id="decode"
 stored = torch.tensor(0.7, dtype=torch.bfloat16)
@@ -650,9 +707,12 @@ for t, digits in formats.items():  # the last number below 1 is 1 - 2^-digits
 #
 # **Tiny triangles look Euclidean.** Halve a small triangle and its defect, $c \times$ area, falls to a quarter.
 # Subtract the angles from $\pi$ and it soon drowns in the rounding of $\pi$ itself. A formula that computes the
-# defect *directly* keeps all its digits: $\tan\frac{\text{defect}}{2} = \frac{|\det(X, Y, Z)|}{1 + \cosh a + \cosh b
-# + \cosh d}$ with the sides $a, b, d$ (in units of $1/\sqrt c$) and the corners as vectors of the hyperboloid
-# (lecture 03).
+# defect *directly* keeps all its digits:
+#
+# $$\tan\frac{\text{defect}}{2} = \frac{|\det(X, Y, Z)|}{1 + \cosh d_{12} + \cosh d_{23} + \cosh d_{31}},$$
+#
+# with the sides $d_{ij}$ in units of $1/\sqrt c$ and the corners as vectors $X, Y, Z$ of the hyperboloid (lecture
+# 03). In words: no large number is subtracted from another one.
 
 # %% id="break-tiny"
 print(" size     defect   pi - sum right to 1 %?")
@@ -682,9 +742,11 @@ for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
 # ## 11 · Could we live in it? Gauss on the mountains
 #
 # Between 1821 and 1823 Gauss measured the triangle Hoher Hagen, Brocken, Großer Inselsberg for the survey of Hanover.
-# In 1827 he reported the excess of its angle sum that the curved *Earth* causes, 14.85348 seconds of arc. With the
-# latitudes and longitudes of the summits that is our defect formula again with the opposite sign of curvature,
-# $\tan(E/2) = |\det(A, B, C)| / (1 + A\cdot B + B\cdot C + C\cdot A)$ for unit vectors:
+# In 1827 he reported the excess of its angle sum that the curved *Earth* causes, 14.85348 seconds of arc. On a sphere
+# the formula of the last section holds with cosines: for unit vectors to the summits, from their latitudes and
+# longitudes,
+#
+# $$\tan\frac{\text{excess}}{2} = \frac{|\det(A, B, C)|}{1 + A\cdot B + B\cdot C + C\cdot A}.$$
 
 # %% id="gauss-excess"
 summits = torch.tensor([[51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]])
@@ -722,9 +784,9 @@ print(f"= {1 / x / 63241:.0f} light years")
 
 
 # %% [markdown] id="table"
-# A space that is curved as strongly as the Earth's surface would have escaped Gauss' theodolite only narrowly.
-# Whether he meant his survey as a test of Euclid is doubtful; that the question is one for *measurement* was his
-# view.
+# A space as strongly curved as the Earth's surface would have cost Gauss' triangle 14.9 seconds, and he would have
+# seen it; one with four times that radius he would have missed. Whether he meant his survey as a test of Euclid is
+# doubtful; that the question is one for *measurement* was his view.
 #
 # ## 12 · Their numbers, our numbers
 #
@@ -732,7 +794,7 @@ print(f"= {1 / x / 63241:.0f} light years")
 # |---|---|---|---|
 # | Gauss 1827, art. 28 | excess of the angle sum, Hoher Hagen, Brocken, Inselsberg | 14.85348″ | 14.86″ |
 # | Schwarzschild 1900 | least radius of a hyperbolic universe | 4 million au | 4.13 million au |
-# | Lobachevsky 1840, § 36 | $\tan\frac12\Pi(1)$ | $e^{-1} = 0.367879$ | 0.367879, constructed and measured |
+# | Lobachevsky 1840, § 36 | $\tan\frac12\Pi(1)$ | 0.367879 ($e^{-1}$) | 0.367879, constructed and measured |
 # | Gauss to F. Bolyai, 1832 | area of the largest triangle | finite | $3.1416/c$, the ideal triangle |
 #
 # Gauss computed for the ellipsoid of the Earth, from his own survey; we took the coordinates of the summits from a
