@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from hyplearn.manifolds import Manifold
+from hyplearn.manifolds import Manifold, NormalCoordinates
 
 
 class HLayer(nn.Module):
@@ -51,9 +51,6 @@ class HLayer(nn.Module):
                 " (in normal coordinates)"
             )
 
-    def _sqrt_c(self, n: Tensor) -> Tensor:
-        return self.manifold.sqrt_c(n)
-
 
 class HSequential(HLayer):
     """The layers one after another; the points stay in normal coordinates from the first to the last.
@@ -80,3 +77,27 @@ class HSequential(HLayer):
     def forward(self, x):
         n = self.normal(self.manifold.to_normal(x, dim=self.layers[0]._dim(x)))
         return self.manifold.from_normal(n, dim=self.layers[-1]._dim(n))
+
+
+class HResidual(HSequential):
+    """x (+) f(x), f the layers one after another, with the Mobius sum of the ball.
+
+    In any chart: from x along the geodesic whose initial velocity is log_0(f(x)), parallel transported from the origin
+    to x. An f with values at the origin gives the identity.
+
+    Args:
+        *layers: as for `HSequential`; f(x) must have the shape of x.
+    """
+
+    def __init__(self, *layers: HLayer):
+        super().__init__(*layers)
+        self.chart = NormalCoordinates(self.manifold.curvature)
+
+    def normal(self, n):
+        dim = self.layers[0]._dim(n)
+        step = super().normal(n)
+        if step.shape != n.shape:
+            raise ValueError(
+                f"HResidual: the layers took shape {tuple(n.shape)} to {tuple(step.shape)}; it must be kept"
+            )
+        return self.chart.expmap(n, self.chart.transp0(n, step, dim=dim), dim=dim)

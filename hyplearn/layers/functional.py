@@ -14,6 +14,7 @@ bound by its passes over memory and by fresh memory, not by arithmetic: hence de
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hyplearn.numerics import asinh
@@ -26,6 +27,16 @@ def squared_norm(n: Tensor, dim: int) -> Tensor:
     """
     n = n.to(torch.promote_types(n.dtype, torch.float32))
     return (n * n).sum(dim, keepdim=True)
+
+
+def inner_products(n: Tensor, weight: Tensor, dim: int) -> Tensor:
+    """<n, weight_k> for every k, with k in the place of the coordinates, along the negative dimension `dim`.
+
+    A product of matrices for each image: nothing of size pixels x planes x coordinates is formed, nothing transposed.
+    """
+    if dim == -1:
+        return F.linear(n, weight)
+    return torch.matmul(weight, n.flatten(dim + 1)).unflatten(-1, n.shape[dim + 1 :])
 
 
 def _largest(dtype: torch.dtype) -> float:

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import fully_connected, squared_norm
-from hyplearn.manifolds import Manifold
+from hyplearn.layers.functional import fully_connected, inner_products, squared_norm
+from hyplearn.manifolds import Manifold, NormalCoordinates
 
 RELU_GAIN = math.sqrt(2)
 
@@ -52,6 +52,7 @@ class HLinear(HLayer):
         clip: bound for sqrt(c) times the distance of the output from the origin (the direction is kept); None for
             none. Training without it can diverge.
         init, gain: see `init_hyperplanes`.
+        dim: where the coordinates of a point lie.
 
     Raises:
         ValueError: if the input does not have in_features coordinates.
@@ -68,8 +69,9 @@ class HLinear(HLayer):
         clip: float | None = 12.0,
         init: str = "orthogonal",
         gain: float = RELU_GAIN,
+        dim: int = -1,
     ):
-        super().__init__(manifold)
+        super().__init__(manifold, dim)
         self.in_features, self.out_features = in_features, out_features
         self.clip, self.init, self.gain = clip, init, gain
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
@@ -79,19 +81,58 @@ class HLinear(HLayer):
     def reset_parameters(self) -> None:
         init_hyperplanes(self.weight, self.bias, self.init, self.gain)
 
+    def _planes(self, sqrt_c: Tensor) -> tuple[Tensor, Tensor | None]:
+        """z and r."""
+        return self.weight, self.bias
+
     def _layer(self, n: Tensor) -> tuple[Tensor, Tensor]:
-        self._check(n, self.in_features, -1)
-        square = squared_norm(n, -1)
+        dim = self.dim if self.dim < 0 else self.dim - n.dim()
+        self._check(n, self.in_features, dim)
+        square = squared_norm(n, dim)
         sqrt_c = self.manifold.sqrt_c(square)
-        point, t = fully_connected(F.linear(n, self.weight), square, self.weight, self.bias, sqrt_c, self.clip, -1)
+        z, r = self._planes(sqrt_c)
+        point, t = fully_connected(inner_products(n, z, dim), square, z, r, sqrt_c, self.clip, dim)
         return point.to(n.dtype), (t / sqrt_c).to(n.dtype)
 
     def normal(self, n):
         return self._layer(n)[0]
 
     def distances(self, x: Tensor) -> Tensor:
-        """The v_k above, (..., out_features): what a classifier takes as its logits."""
-        return self._layer(self.manifold.to_normal(x))[1]
+        """The v_k above, with k in the place of the coordinates: what a classifier takes as its logits."""
+        return self._layer(self.manifold.to_normal(x, dim=self.dim))[1]
 
     def extra_repr(self):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, clip={self.clip}"
+
+
+class MobiusLinear(HLayer):
+    """The linear layer of the first hyperbolic networks: (M (x) x) (+) b.
+
+    The Mobius matrix-vector product is the matrix in normal coordinates, n -> M n; the Mobius sum moves M n along the
+    geodesic of b, parallel transported from the origin to M n. `weight` is M, `bias` the normal coordinates of b.
+
+    Args:
+        in_features, out_features: dimensions of the two spaces.
+        manifold: the chart; points (..., in_features) to (..., out_features).
+        bias: whether b is added.
+
+    Source: Ganea, Becigneul, Hofmann, "Hyperbolic Neural Networks", NeurIPS 2018, definitions 3.2 and eq. 29.
+    """
+
+    def __init__(self, in_features: int, out_features: int, manifold: Manifold, bias: bool = True):
+        super().__init__(manifold)
+        self.in_features, self.out_features = in_features, out_features
+        self.chart = NormalCoordinates(manifold.curvature)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
+        nn.init.orthogonal_(self.weight)
+
+    def normal(self, n):
+        self._check(n, self.in_features, -1)
+        n = F.linear(n, self.weight)
+        if self.bias is None:
+            return n
+        return self.chart.expmap(n, self.chart.transp0(n, self.bias.expand_as(n)))
+
+    def extra_repr(self):
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
