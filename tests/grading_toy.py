@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
 from torch import nn
 
+from hyplearn import plane
 from hyplearn.grading.command import grade
 from hyplearn.grading.isolation import Limits
 from hyplearn.grading.spec import Case, Exercise, ExerciseSet, Written, mistake
@@ -101,11 +102,26 @@ LAYER = Exercise(
     mistakes=[],
 )
 
-SET = ExerciseSet(
-    NAME,
-    [SCALE, ADD, LAYER],
-    [Written(name="why", title="Why?", points=2, minutes=1, difficulty=1, rubric=["a reason"])],
+
+def _angle_cases(draw):
+    yield Case((torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64), 1.0), "a batch of 3")
+    yield Case((draw.uniform(0.1, 2.0, 4), draw.number(0.5, 2.0)), "a batch of 4")
+
+
+ANGLE = Exercise(
+    name="angle",
+    title="The angle of parallelism, which the library has too",
+    points=2,
+    minutes=1,
+    difficulty=1,
+    rule="tan(angle / 2) = exp(-sqrt(c) d)",
+    reference=plane.angle_of_parallelism,
+    cases=_angle_cases,
+    mistakes=[],
 )
+
+WHY = Written(name="why", title="Why?", points=2, minutes=1, difficulty=1, rubric=["a reason"])
+SET = ExerciseSet(NAME, [SCALE, ADD, LAYER, ANGLE], [WHY])
 ANSWERS = {
     "scale": "def scale(x, c):\n    return c * x**2\n",
     "add": "def add(x, y):\n    return x + y\n",
@@ -117,6 +133,7 @@ ANSWERS = {
         "    def forward(self, x):\n"
         "        return x @ self.weight.T\n"
     ),
+    "angle": "def angle(d, c):\n    return 2 * torch.atan(torch.exp(-(c**0.5) * d))\n",
     "why": "Because of the parallels.",
 }
 

@@ -298,6 +298,7 @@ def _bubblewrap(library: Path) -> list[str]:
             command += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
             command += ["--ro-bind", name, name]
+    command += ["--perms", "0755", "--dir", "/etc"]  # folders that bubblewrap makes itself are for root only
     for name in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime"):
         command += ["--ro-bind-try", name, name]
     command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/student"]
@@ -306,7 +307,7 @@ def _bubblewrap(library: Path) -> list[str]:
     for prefix in sorted(prefixes):
         if prefix.startswith("/usr"):
             continue
-        for parent in reversed(Path(prefix).parents[:-1]):  # bubblewrap would make them readable for root only
+        for parent in reversed(Path(prefix).parents[:-1]):  # as above
             command += ["--perms", "0755", "--dir", str(parent)]
         command += ["--ro-bind", prefix, prefix]
     for package in ("hyplearn", *PEERS):
