@@ -15,7 +15,7 @@ from hyplearn.course.check import check, leaks
 from hyplearn.course.execute import load
 from hyplearn.course.layout import Course
 from hyplearn.course.listing import rows, table
-from hyplearn.course.outputs import difference, faults
+from hyplearn.course.outputs import compare, difference, faults
 from hyplearn.course.pull import pull
 from hyplearn.course.source import facts, heading, read
 from hyplearn.course.student import start, submit
@@ -314,6 +314,18 @@ def test_facts_of_an_exercise():
 )
 def test_difference_of_two_runs(expected, got, tolerance, same):
     assert (difference(expected, got, tolerance) is None) == same
+
+
+def test_compare_names_the_cell_that_says_something_else(built):
+    stored, fresh = load(built.lecture(NAME)), load(built.lecture(NAME))
+    assert compare(stored, fresh) == []
+    fresh.cells[2].outputs[0].text = "accuracy 0.85\n"
+    assert compare(stored, fresh) == []
+    fresh.cells[1].outputs[0].text = "pi = 3.1415\n"
+    (found,) = compare(stored, fresh)
+    assert found == "cell 'values': printed 3.1415, expected 3.1416"
+    fresh.cells.pop()
+    assert "not the same" in compare(stored, fresh)[0]
 
 
 def test_a_students_copy_is_never_overwritten(built):

@@ -94,6 +94,8 @@ def difference(expected: str, got: str, tolerance: float | None = None) -> str |
 
 def compare(stored, fresh) -> list[str]:
     """How the printed text of a fresh run differs from the stored one, cell by cell."""
+    if [cell.id for cell in stored.cells] != [cell.id for cell in fresh.cells]:
+        return ["the cells are not the same: `hyplearn course check` says why"]
     found = []
     for old, new in zip(stored.cells, fresh.cells, strict=True):
         if old.cell_type != "code":
