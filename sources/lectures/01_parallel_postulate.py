@@ -105,8 +105,8 @@ viz.show(
 # | Legendre, 1794 to 1833 | through any point inside an angle there is a line that meets both sides |
 # | Farkas Bolyai, 1832 | three points that are not on a line lie on a circle |
 #
-# Lambert (1766) alone assumed nothing. He saw that area would have to be proportional to the missing angle, "as on a
-# sphere of imaginary radius", and left it open.
+# Lambert (1766) alone assumed nothing. He saw that area would have to be proportional to the missing angle, as if on
+# a sphere of imaginary radius, and left it open.
 #
 # In the 1820s three people stopped looking for the contradiction. Gauss convinced himself that there was none, and
 # kept silent; Nikolai Lobachevsky (1829) and Farkas' son János Bolyai (1832) published the strange geometry as a
