@@ -391,15 +391,25 @@ def test_every_control_has_a_name(open_page):
 
 def test_slider_keeps_distances_from_the_origin(open_page):
     page = open_page(Explorer("triangle", slider=True).page())
-    before = PoincareBall(1.0).dist0(torch.tensor(state(page)["points"], dtype=torch.float64))
+
+    def slide(key, times):
+        for _ in range(times):
+            page.keyboard.press(key)
+        here = state(page)
+        return here["c"], torch.tensor(here["points"], dtype=torch.float64)
+
+    c, start = slide("Tab", 0)
     page.locator("input[type=range]").focus()
-    for _ in range(30):
-        page.keyboard.press("ArrowRight")
-    after = state(page)
-    assert after["c"] == pytest.approx(10**0.3)
-    assert (
-        PoincareBall(after["c"]).dist0(torch.tensor(after["points"], dtype=torch.float64)) - before
-    ).abs().max() < 1e-9
+    c, points = slide("ArrowRight", 30)
+    assert c == pytest.approx(10**0.3)
+    assert (PoincareBall(c).dist0(points) - PoincareBall(1.0).dist0(start)).abs().max() < 1e-9
+    c, points = slide("End", 1)  # so curved a plane that the handles stop short of the rim
+    assert c == pytest.approx(10.0) and (points.norm(dim=-1) * math.sqrt(c)).max() < 0.995 + 1e-9
+    slide("Home", 1)
+    page.evaluate(
+        "document.querySelector('input').value = 0; document.querySelector('input').dispatchEvent(new Event('input'))"
+    )
+    assert (slide("Tab", 0)[1] - start).abs().max() < 1e-9
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

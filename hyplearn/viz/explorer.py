@@ -31,7 +31,7 @@ from hyplearn.plane import (
     triangle_defect,
 )
 from hyplearn.viz.canvas import Disk, picture
-from hyplearn.viz.style import COLORS, svg
+from hyplearn.viz.style import CYCLE, svg
 
 _STATIC = files("hyplearn.viz") / "static"
 
@@ -250,6 +250,9 @@ def _draw_tree(disk: Disk, points: torch.Tensor, explorer: Explorer) -> None:
     if len(ends):
         path = Path.make_compound_path(*(disk._geodesics(pair) for pair in ends))
         disk._add(path, fill=False, ec="grey", lw=0.7)
-    disk.ax.plot(*points[np.linalg.norm(points, axis=-1) < 0.97].T, "o", ms=2.4, color=COLORS["blue"], zorder=5)
+    groups = np.array(explorer.groups or [0] * len(points), dtype=int) % len(CYCLE)
+    large = np.linalg.norm(points, axis=-1) < 0.97
+    for group in np.unique(groups):
+        disk.ax.plot(*points[large & (groups == group)].T, "o", ms=2.4, color=CYCLE[group], zorder=5)
     for i in np.argsort(np.linalg.norm(points, axis=-1))[:9] if explorer.labels else ():
         disk.text(points[i] / math.sqrt(disk.c), explorer.labels[i], size=9)

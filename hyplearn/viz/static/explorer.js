@@ -18,7 +18,9 @@ const CHARTS = {
     title: "upper half-plane", to: (u) => toHalfPlane(u, 1), from: (h) => fromHalfPlane(h, 1),
     origin: [MID, SIZE - 30], unit: 84,
   },
-  klein: { title: "Klein disk", to: (u) => toKlein(u, 1), from: (k) => fromKlein(k, 1), origin: [MID, MID], unit: 200 },
+  klein: {
+    title: "Klein disk", to: (u) => toKlein(u, 1), from: (k) => fromKlein(k, 1), origin: [MID, MID], unit: 200,
+  },
 };
 
 // The handles of each mode; a tree has none, its points are the data.
@@ -30,7 +32,7 @@ const minus = (p, q) => [p[0] - q[0], p[1] - q[1]];
 const plus = (p, v, t = 1) => [p[0] + t * v[0], p[1] + t * v[1]];
 const xy = (p) => `${p[0].toFixed(2)} ${p[1].toFixed(2)}`;
 
-// --- pieces of geodesics: three view points each, from, via, to; any chart draws them as one circular arc -------------
+// --- pieces of geodesics: three view points each, from, via, to; any chart draws them as one circular arc ------------
 
 const segment = (p, q) => [p, along(p, q, 0.5, 1), q];
 const ray = (p, end) => [p, travel(p, seenFrom(p, end, 1), 1, 1), end];
@@ -70,7 +72,8 @@ class Chart {
 
   /** SVG path of a chain of pieces. A piece whose `rim` is set runs along the rim instead of along a geodesic. */
   path(...pieces) {
-    return pieces.map((piece, i) => `${i ? "L" : "M"}${this.arc(...piece.map((u) => this.page(u)), piece.rim)}`).join("");
+    const arcs = pieces.map((piece) => this.arc(...piece.map((u) => this.page(u)), piece.rim));
+    return `M${arcs.join("L")}`;
   }
 
   arc(a, m, b, rim) {
@@ -101,21 +104,23 @@ class Chart {
     return [1, 2, 3, 4, 5].map((i) => {
       const r = Math.tanh((i * step) / 2), [x, top] = this.page([0, r]), bottom = this.page([0, -r])[1];
       const radius = (bottom - top) / 2, hidden = this.name !== "half-plane" && radius > this.unit - 6;
-      return hidden ? "" : `<circle class="ring" cx="${x}" cy="${(bottom - radius).toFixed(2)}" r="${radius.toFixed(2)}"/>`;
+      const [cy, size] = [bottom - radius, radius].map((v) => v.toFixed(2));
+      return hidden ? "" : `<circle class="ring" cx="${x}" cy="${cy}" r="${size}"/>`;
     }).join("");
   }
 
   rim() {
+    const axis = this.origin[1];
     return this.name === "half-plane"
-      ? `<path class="world" d="M0 0H${SIZE}V${this.origin[1]}H0Z"/><path class="rim" d="M0 ${this.origin[1]}H${SIZE}"/>`
+      ? `<path class="world" d="M0 0H${SIZE}V${axis}H0Z"/><path class="rim" d="M0 ${axis}H${SIZE}"/>`
       : `<circle class="world rim" cx="${MID}" cy="${MID}" r="${this.unit}"/>`;
   }
 }
 
-// --- scenes: what each mode draws, and what it reads out --------------------------------------------------------------
-// A scene is { draw(chart) -> svg, rows, note, busy, beside?, bar?, title?, links? }. A row is [key, label, value, how to
-// show it, its colour]; busy holds for each handle the view points towards which something leaves it, so that its name
-// keeps clear of them.
+// --- scenes: what each mode draws, and what it reads out -------------------------------------------------------------
+// A scene is { draw(chart) -> svg, rows, note, busy, beside?, bar?, title?, links? }. A row is [key, label, value, how
+// to show it, its colour]; busy holds for each handle the view points towards which something leaves it, so that its
+// name keeps clear of them.
 
 /** A round length that shows well at curvature -c: 1 around c = 1. */
 const unitLength = (c) => [0.2, 0.5, 1, 2].find((d) => Math.sqrt(c) * d > 0.6) ?? 5;
@@ -194,8 +199,10 @@ const SCENES = {
           stroke(chart, "perpendicular", segment(p, f)) + corner(chart, "right", f, p, b, { size: 11, right: true }) +
           corner(chart, "pi", p, f, direction(limit), { size: 38, label: "Π" })) +
         stroke(chart, "line strong", line(...ends)) + ends.map((e) => spot(chart, "ideal", e)).join(""),
-      busy: [[b, ends[0], p], [ends[1], a, p], [f, 0, Math.PI / 2, -Math.PI / 2, limit, -limit, Math.PI + limit, Math.PI - limit]
-        .map((t) => (typeof t === "number" ? direction(t) : t))],
+      busy: [
+        [b, ends[0], p], [ends[1], a, p],
+        [0, Math.PI / 2, -Math.PI / 2, limit, -limit, Math.PI + limit, Math.PI - limit].map(direction),
+      ],
       rows: [
         ["distance", "distance d from P to the line", d],
         ["parallel_angle", "angle of parallelism Π(d)", limit, degrees(limit, 2)],
@@ -258,7 +265,7 @@ SCENES.tree = (points, view, c, model, hover) => {
         const free = taken.every((b) => box[0] > b[2] || box[2] < b[0] || box[1] > b[3] || box[3] < b[1]);
         if (shown.length > 40 || x < 0 || x > SIZE || y < 0 || !(free || urgent(i))) continue;
         taken.push(box);
-        shown.push(`<text class="node-label${urgent(i) ? " chosen" : ""}" x="${left.toFixed(2)}" y="${y.toFixed(2)}">${escape(name(i))}</text>`);
+        shown.push(text([left, y], name(i), urgent(i) ? "node-label chosen" : "node-label"));
       }
       const marked = [hover, chosen].filter((i) => seen[i]).map((i) => spot(chart, "mark", seen[i], 9)).join("");
       return path(chart, "edge", visible) + path(chart, "edge strong", near.map((i) => [chosen, i])) +
@@ -281,7 +288,8 @@ SCENES.tree = (points, view, c, model, hover) => {
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(parent, tag, attributes = {}, content = "") {
-  const node = parent.namespaceURI === SVG || tag === "svg" ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  const drawn = parent.namespaceURI === SVG || tag === "svg";
+  const node = drawn ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   if (content) node.textContent = content;
   return parent.appendChild(node);
@@ -311,7 +319,8 @@ function render({ model, el }) {
   const mode = model.get("mode"), names = NAMES[mode];
   const root = element(el, "div", { class: "hyp-explorer", role: "group", "aria-label": model.get("alt") });
   const stopTheme = followTheme(root);
-  const pictures = element(root, "div", { class: model.get("models").length > 1 ? "hyp-pictures many" : "hyp-pictures" });
+  const many = model.get("models").length > 1;
+  const pictures = element(root, "div", { class: many ? "hyp-pictures many" : "hyp-pictures" });
   const panel = element(root, "div", { class: "hyp-panel" });
   const initial = Object.fromEntries(["c", "points", "center", "selected"].map((key) => [key, model.get(key)]));
 
@@ -327,7 +336,13 @@ function render({ model, el }) {
     for (const [key, value] of Object.entries(values)) model.set(key, value);
     model.save_changes();
   };
-  const movePoint = (i, u) => change({ points: model.get("points").map((p, j) => (j === i ? toWorld(u) : p)) });
+  // Beyond sqrt(c) d = 28 a coordinate of the disk has no digits left to move by.
+  const holds = (p) => Math.sqrt(model.get("c")) * Math.hypot(...p) < 1 - 1e-12;
+  const movePoint = (i, u) => {
+    const moved = toWorld(u);
+    if (holds(moved)) change({ points: model.get("points").map((p, j) => (j === i ? moved : p)) });
+  };
+  const recentre = (center) => holds(center) && change({ center });
   let hover = -1, animation = 0;
   const NEAR = 14; // page units within which the pointer means a node
   const nodeAt = (chart, page) => {
@@ -351,7 +366,7 @@ function render({ model, el }) {
   };
   const panTo = (world, u) => {
     const s = Math.sqrt(model.get("c"));
-    change({ center: centreFor(world, [u[0] / s, u[1] / s], model.get("c")) });
+    recentre(centreFor(world, [u[0] / s, u[1] / s], model.get("c")));
   };
 
   // Pictures: the drawing is replaced at every change, the handles stay, so that they keep focus and pointer.
@@ -362,7 +377,7 @@ function render({ model, el }) {
       viewBox: `0 0 ${SIZE} ${SIZE}`, tabindex: 0, role: "group",
       "aria-label": `${chart.title}. Arrow keys move the plane, Shift for small steps.`,
     });
-    if (model.get("models").length > 1) element(figure, "figcaption", {}, chart.title);
+    if (many) element(figure, "figcaption", {}, chart.title);
     const drawing = element(svg, "g", { class: "drawing" });
     const handles = names.map((label, i) => {
       const handle = element(svg, "g", { class: `handle h${i}`, tabindex: 0, role: "button" });
@@ -387,7 +402,8 @@ function render({ model, el }) {
       if (event.button || (i < 0 && !chart.contains(page))) return;
       cancelAnimationFrame(animation);
       // A handle keeps its place under the pointer; the plane is held at the world's point that was grabbed.
-      const offset = i < 0 ? null : minus(chart.page(toView(model.get("points")[i])), page), world = toWorld(chart.view(page));
+      const world = toWorld(chart.view(page));
+      const offset = i < 0 ? [0, 0] : minus(chart.page(toView(model.get("points")[i])), page);
       view.dragging = {
         from: page,
         moved: i >= 0,
@@ -433,7 +449,7 @@ function render({ model, el }) {
       // The key means a direction on the page, in whatever chart that is; the step is a length of the plane.
       const from = i >= 0 ? toView(model.get("points")[i]) : [0, 0];
       const ahead = seenFrom(from, chart.view(plus(chart.page(from), arrow, 0.1)), 1), u = travel(from, ahead, step, 1);
-      if (i < 0) change({ center: toWorld(u) });
+      if (i < 0) recentre(toWorld(u));
       else if (Math.hypot(...u) <= RIM) movePoint(i, u);
     });
   }
@@ -443,11 +459,19 @@ function render({ model, el }) {
   const curvature = element(head, "label", { class: "hyp-curvature" });
   const curvatureText = element(curvature, "span");
   if (model.get("slider")) {
-    const range = element(curvature, "input", { type: "range", min: -1, max: 1, step: 0.01, "aria-label": "c, minus the curvature" });
+    const range = element(curvature, "input", {
+      type: "range", min: -1, max: 1, step: 0.01, "aria-label": "c, minus the curvature",
+    });
+    // Every point keeps its distance and direction from the origin, as far as handles may go. What stood there before
+    // the slider was touched is remembered, so that sliding back restores it.
+    const farthest = names.length ? 2 * Math.atanh(RIM) : 20;
+    let before, after = [];
     range.addEventListener("input", () => {
-      const c = 10 ** range.value, old = model.get("c");
-      const rescale = (p) => travel([0, 0], p, distance([0, 0], p, old), c); // distance from the middle is kept
-      change({ c, points: model.get("points").map(rescale), center: rescale(model.get("center")) });
+      const now = ["c", "points", "center"].map((key) => model.get(key)), c = 10 ** range.value;
+      if (now[1] !== after[0] || now[2] !== after[1]) before = now;
+      const keep = (p) => travel([0, 0], p, Math.min(distance([0, 0], p, before[0]), farthest / Math.sqrt(c)), c);
+      after = [before[1].map(keep), keep(before[2])];
+      change({ c, points: after[0], center: after[1] });
     });
     curvature.range = range;
   }
@@ -457,7 +481,9 @@ function render({ model, el }) {
   if (mode === "tree" && model.get("labels").length) {
     // A datalist is found by an id of the whole document, in which there may be several explorers.
     const id = `hyp-explorer-${Math.random().toString(36).slice(2)}`, labels = model.get("labels");
-    const find = element(panel, "input", { type: "search", list: id, placeholder: "Find …", "aria-label": "Find a point by its name" });
+    const find = element(panel, "input", {
+      type: "search", list: id, placeholder: "Find …", "aria-label": "Find a point by its name",
+    });
     const list = element(panel, "datalist", { id });
     for (const label of labels) element(list, "option", { value: label });
     find.addEventListener("change", () => {
@@ -473,8 +499,8 @@ function render({ model, el }) {
   const bar = element(panel, "div", { class: "hyp-bar", "aria-hidden": "true" });
   const table = element(panel, "dl");
   const note = element(panel, "p", { class: "hyp-note" });
-  element(panel, "p", { class: "hyp-hint" },
-    `${mode === "tree" ? "Drag the plane, click a point" : "Drag a point, or the plane itself"}. Or: Tab, then arrow keys (Shift: small steps).`);
+  const hint = mode === "tree" ? "Drag the plane, click a point." : "Drag a point, or the plane itself.";
+  element(panel, "p", { class: "hyp-hint" }, `${hint} Or: Tab, then arrow keys (Shift: small steps).`);
   const live = element(panel, "p", { class: "hyp-for-screen-readers", "aria-live": "polite" });
   let speaking;
 
@@ -490,7 +516,8 @@ function render({ model, el }) {
     note.textContent = scene.note;
     title.textContent = scene.title ?? "";
     // Replaced only when they change, so that the button that was pressed keeps the focus during a glide.
-    const buttons = (scene.links ?? []).map(([i, name]) => `<button type="button" data-node="${i}">${escape(name)}</button>`).join("");
+    const buttons = (scene.links ?? [])
+      .map(([i, name]) => `<button type="button" data-node="${i}">${escape(name)}</button>`).join("");
     if (links.innerHTML !== buttons) links.innerHTML = buttons;
     clearTimeout(speaking);
     speaking = setTimeout(() => {
@@ -499,7 +526,9 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const c = model.get("c"), points = model.get("points"), scene = SCENES[mode](points, toView, c, model, hover);
+    const c = model.get("c"), points = model.get("points");
+    if (hover >= points.length) hover = -1;
+    const scene = SCENES[mode](points, toView, c, model, hover);
     const seen = points.map(toView), step = Math.sqrt(c) * unitLength(c);
     for (const { chart, drawing, handles, dragging } of views) {
       if (!dragging) chart.fit(handles.length ? seen : []);
@@ -508,13 +537,17 @@ function render({ model, el }) {
         const [x, y] = chart.page(seen[i]);
         handle.setAttribute("transform", `translate(${x} ${y})`);
         handle.setAttribute("aria-label",
-          `Point ${names[i]} at ${points[i].map((v) => v.toFixed(2)).join(", ")}. Arrow keys move it, Shift for small steps.`);
+          `Point ${names[i]} at ${points[i].map((v) => v.toFixed(2)).join(", ")}. ` +
+          "Arrow keys move it, Shift for small steps.");
         const way = clearWay(chart, seen[i], scene.busy[i]), name = handle.lastChild;
-        // The text stands between the two margins; its anchor says which share of it lies to the left of x.
+        // The text's anchor says which share of it lies to the left. Where it would leave the page, it moves back in
+        // and above or below the knob.
         const left = way[0] > 0.4 ? 0 : way[0] < -0.4 ? 1 : 0.5, width = scene.beside ? 46 : 14;
         const inside = (v, before, after) => Math.min(Math.max(v, before + 2), SIZE - after - 2);
-        name.setAttribute("x", (inside(x + 19 * way[0], left * width, (1 - left) * width) - x).toFixed(2));
-        name.setAttribute("y", (inside(y + 19 * way[1], 10, 10) - y).toFixed(2));
+        const wanted = x + 19 * way[0], room = inside(wanted, left * width, (1 - left) * width);
+        const height = 19 * (Math.abs(room - wanted) < 6 ? way[1] : way[1] < 0 ? -1 : 1);
+        name.setAttribute("x", (room - x).toFixed(2));
+        name.setAttribute("y", (inside(y + height, 10, 10) - y).toFixed(2));
         name.style.textAnchor = ["start", "middle", "end"][2 * left];
         name.innerHTML = names[i] + (scene.beside ? ` <tspan>${scene.beside[i]}</tspan>` : "");
       });
