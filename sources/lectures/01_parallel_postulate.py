@@ -47,9 +47,10 @@ explorer = Explorer(mode="parallels", c=1.0)
 explorer
 
 # %% [markdown] id="first-answer"
-# Infinitely many lines miss $AB$: all those between the two extreme ones. The angle at $P$ is almost a right one
-# close to the line, and almost nothing far away (section 5 has the formula). That sentence contradicts school
-# geometry, and for two thousand years it was thought to contradict *logic*. This lecture is about why it does not.
+# Infinitely many lines miss $AB$: all those between the two extreme ones. (The angle at $P$ is almost a right one
+# close to the line, and almost nothing far away; section 5 has the formula.) Many parallels through one point: that
+# contradicts school geometry, and for two thousand years it was thought to contradict *logic*. This lecture is about
+# why it does not.
 #
 # ## 2 · Five postulates, one of them strange
 #
@@ -313,8 +314,8 @@ viz.show(
 # *In words:* a right angle for $d = 0$, where Euclid is nearly right, and exponentially close to nothing when $P$ is
 # far away. *Why:* in the picture above $P$ is the centre and $F$ has height $t = \tanh(\sqrt c\,d/2)$ (in units of
 # $1/\sqrt c$), so $\ell$ is a circle whose centre is at the distance $\frac12(t + 1/t)$ straight below. It meets the
-# rim at right angles, in an ideal point $e$ with $\langle m, e\rangle = 1$ ($m$ the centre): $\cos\Pi = 1/|m| =
-# 2t/(1+t^2) = \tanh(\sqrt c\,d)$. The half-angle formula does the rest.
+# rim at right angles, in an ideal point $e$ with $\langle m, e\rangle = 1$ ($m$ the centre):
+# $\cos\Pi = 1/|m| = 2t/(1+t^2) = \tanh(\sqrt c\,d)$. The half-angle formula does the rest.
 
 # %% id="parallel-scratch"
 down, right = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 0.0])
@@ -398,8 +399,8 @@ print(f"their sum {math.degrees(scratch.sum()):.3f} degrees")
 # a corner to the opposite side. The two new angles at the cut sum to $\pi$, so the defects of the pieces add up to
 # the whole; and what adds up under cutting is proportional to the area.
 #
-# That is an argument, not a check. So let us add up area by brute force: a fine grid, and $\left(\frac{2}{1 -
-# c|x|^2}\right)^2 dx\,dy$ for each little square whose centre is inside.
+# That is an argument, not a check. So let us add up area by brute force: a fine grid, and
+# $\left(\frac{2}{1 - c|x|^2}\right)^2 dx\,dy$ for each little square whose centre is inside.
 
 # %% id="area-scratch"
 n = 4000 if full else 1000
@@ -535,10 +536,10 @@ viz.show(
 )
 
 # %% [markdown] id="lambert-answer"
-# A trick question: there is no fourth angle, because there is no fourth corner. Beyond $\sinh(\sqrt c\,a)\sinh(\sqrt
-# c\,b) = 1$ the sides are ultraparallel. Saccheri had found all this by 1733. He wrote a book of flawless theorems
-# about a world that he took for impossible, and ended it with the remark that it is "repugnant to the nature of the
-# straight line". It is only repugnant to its habits.
+# A trick question: there is no fourth angle, because there is no fourth corner. Beyond
+# $\sinh(\sqrt c\,a)\sinh(\sqrt c\,b) = 1$ the sides are ultraparallel. Saccheri had found all this by 1733. He wrote
+# a book of flawless theorems about a world that he took for impossible, and ended it with the remark that it is
+# "repugnant to the nature of the straight line". It is only repugnant to its habits.
 #
 # ## 8 · Break every proof
 #
@@ -687,8 +688,8 @@ viz.show(
 # %% [markdown] id="breaks"
 # ## 10 · Where it breaks
 #
-# **The rim is at a finite distance, for a computer.** A point at distance $d$ has the coordinate $\tanh(\sqrt
-# c\,d/2)/\sqrt c$. Store it, read it back:
+# **The rim is at a finite distance, for a computer.** A point at distance $d$ has the coordinate
+# $\tanh(\sqrt c\,d/2)/\sqrt c$. Store it, read it back:
 
 # %% id="break-rim"
 formats = {torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}  # binary digits
@@ -705,14 +706,10 @@ for t, digits in formats.items():  # the last number below 1 is 1 - 2^-digits
 # Other maps reach farther, and which one a network should compute in is a subject of its own (lecture 09). For now:
 # use float64 and keep $\sqrt c\,d$ below 12.
 #
-# **Tiny triangles look Euclidean.** Halve a small triangle and its defect, $c \times$ area, falls to a quarter.
-# Subtract the angles from $\pi$ and it soon drowns in the rounding of $\pi$ itself. A formula that computes the
-# defect *directly* keeps all its digits:
-#
-# $$\tan\frac{\text{defect}}{2} = \frac{|\det(X, Y, Z)|}{1 + \cosh d_{12} + \cosh d_{23} + \cosh d_{31}},$$
-#
-# with the sides $d_{ij}$ in units of $1/\sqrt c$ and the corners as vectors $X, Y, Z$ of the hyperboloid (lecture
-# 03). In words: no large number is subtracted from another one.
+# **Tiny triangles look Euclidean.** Halve the sides of a small triangle and its defect, $c \times$ area, falls to a
+# quarter. Subtract the angles from $\pi$ and it soon drowns in the rounding of $\pi$ itself. The library computes the
+# defect *directly* instead, from the differences of the corners, and keeps all its digits (the formula is in the
+# docstring of `plane.triangle_defect`; its twin for the sphere comes in section 11).
 
 # %% id="break-tiny"
 print(" size     defect   pi - sum right to 1 %?")
@@ -743,10 +740,13 @@ for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
 #
 # Between 1821 and 1823 Gauss measured the triangle Hoher Hagen, Brocken, Großer Inselsberg for the survey of Hanover.
 # In 1827 he reported the excess of its angle sum that the curved *Earth* causes, 14.85348 seconds of arc. On a sphere
-# the formula of the last section holds with cosines: for unit vectors to the summits, from their latitudes and
-# longitudes,
+# of any size it follows from the unit vectors $A$, $B$, $C$ that point to the summits,
 #
 # $$\tan\frac{\text{excess}}{2} = \frac{|\det(A, B, C)|}{1 + A\cdot B + B\cdot C + C\cdot A}.$$
+#
+# *In words:* the solid angle of three directions is what their volume says, corrected for their size. (With $-c$ for
+# the curvature the dot products become hyperbolic cosines of the sides, and this is the formula by which
+# `plane.triangle_defect` works.)
 
 # %% id="gauss-excess"
 summits = torch.tensor([[51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]])
@@ -765,9 +765,9 @@ print(f"excess {excess.rad2deg() * 3600:.2f} seconds, area {area:.0f} square kil
 # by $c \times$ area. Suppose an angle sum is known to one second. How small must $c$ be to escape notice?
 #
 # Lobachevsky had already looked up instead of around, and Schwarzschild (1900) did so with better stars. In a
-# hyperbolic universe even an infinitely distant star has a parallax: seen from both ends of the distance $a$ between
-# Sun and Earth, its directions differ by $\pi/2 - \Pi(a)$ more than they would in flat space, where they are
-# parallel. Stars with a parallax of 0.05 seconds or less were known.
+# hyperbolic universe even an infinitely distant star has a parallax: the directions in which one sees it from the two
+# ends of the distance $a$ between Sun and Earth differ by $\pi/2 - \Pi(a)$. In flat space they would be parallel.
+# Stars with a parallax of 0.05 seconds or less were known.
 
 # %% id="gauss-bound"
 second = math.radians(1 / 3600)
