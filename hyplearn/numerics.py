@@ -48,12 +48,13 @@ def norm(x: Tensor, dim: int = -1) -> Tensor:
     return safe_sqrt(dot(x, x, dim))
 
 
-def clip_norm(x: Tensor, limit: float | Tensor, dim: int = -1) -> Tensor:
-    """x where |x| <= limit, else limit x / |x|; without overflow, infinite coordinates count as 1e300."""
+def clip_norm(x: Tensor, limit: float | Tensor, onto: float | Tensor, dim: int = -1) -> Tensor:
+    """x where |x| <= limit, else onto x / |x|; without overflow, infinite coordinates count as 1e300."""
     x = x.clamp(-1e300, 1e300)
     scale = x.detach().abs().amax(dim=dim, keepdim=True).clamp_min(1.0)
     length = scale * norm(x / scale, dim)
-    return x * (limit / length.clamp_min(limit))
+    outside = length > limit
+    return x * torch.where(outside, onto / torch.where(outside, length, 1.0), 1.0)
 
 
 class _Asinh(torch.autograd.Function):

@@ -228,18 +228,18 @@ def excess(function, oracle, arguments: tuple[torch.Tensor, ...], enough: float)
     where the problem is ill-conditioned in the chart's coordinates; it is only computed where the first is not enough.
     """
     out, eps64, worst = function(*arguments), mp.mpf(2) ** -52, 0.0
-    eps = torch.finfo(out.dtype).eps
+    eps, tiny = torch.finfo(out.dtype).eps, torch.finfo(out.dtype).smallest_normal
     for i in range(len(out)):
         inputs = [exact(a[i]) for a in arguments]
         true = as_list(oracle(*inputs))
         error = length(add(exact(out[i].reshape(-1)), scale(-1, true)))
-        unit = eps * length(true)
+        unit = eps * (length(true) + tiny)
         if error > enough * unit:
             for k, given in enumerate(inputs):
                 for signs in ((1, -1, 1, -1), (1, 1, -1, -1)):
                     moved = [v * (1 + sign * eps64) for v, sign in zip(given, signs, strict=False)]
                     change = add(as_list(oracle(*inputs[:k], moved, *inputs[k + 1 :])), scale(-1, true))
-                    unit = max(unit, eps * length(true) + length(change))
+                    unit = max(unit, eps * (length(true) + tiny) + length(change))
         if error:
             worst = max(worst, float(error / unit) if unit else float("inf"))
         assert error == error, "NaN"

@@ -3,6 +3,7 @@
 import torch
 
 from hyplearn.manifolds.base import Manifold
+from hyplearn.numerics import dot, double_inside, norm
 
 
 class Euclidean(Manifold):
@@ -20,29 +21,36 @@ class Euclidean(Manifold):
         return torch.zeros(*size, dtype=dtype, device=device)
 
     def projx(self, x, dim=-1):
-        return x
+        return x.clamp(-torch.finfo(x.dtype).max, torch.finfo(x.dtype).max)
 
     def proju(self, x, v, dim=-1):
         return v
 
     def check_point(self, x, dim=-1, name="x"):
-        if x.isnan().any():
-            raise ValueError(f"{name} holds NaN")
+        super().check_point(x, dim, name)
 
+    @double_inside
     def inner(self, x, u, v=None, dim=-1, keepdim=False):
-        return (u * (u if v is None else v)).sum(dim=dim, keepdim=keepdim)
+        return self._squeeze(dot(u, u if v is None else v, dim) + 0 * x.narrow(dim, 0, 1), dim, keepdim)
 
+    @double_inside
     def norm(self, x, v, dim=-1, keepdim=False):
-        return v.norm(dim=dim, keepdim=keepdim)
+        return self._squeeze(norm(v, dim) + 0 * x.narrow(dim, 0, 1), dim, keepdim)
 
     def egrad2rgrad(self, x, grad, dim=-1):
         return grad
 
+    @double_inside
     def dist(self, x, y, dim=-1, keepdim=False):
-        return (x - y).norm(dim=dim, keepdim=keepdim)
+        return self._squeeze(norm(x - y, dim), dim, keepdim)
 
+    @double_inside
     def dist0(self, x, dim=-1, keepdim=False):
-        return x.norm(dim=dim, keepdim=keepdim)
+        return self._squeeze(norm(x, dim), dim, keepdim)
+
+    def cdist(self, x, y):
+        D = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        return D.to(torch.promote_types(x.dtype, y.dtype))
 
     def expmap(self, x, v, dim=-1):
         return x + v
@@ -56,11 +64,13 @@ class Euclidean(Manifold):
     def logmap0(self, y, dim=-1):
         return y
 
+    # Transport changes nothing but the base point: the result has the shape that the points and v broadcast to.
+
     def transp(self, x, y, v, dim=-1):
-        return v
+        return v.expand(torch.broadcast_shapes(x.shape, y.shape, v.shape))
 
     def transp0(self, y, v, dim=-1):
-        return v
+        return v.expand(torch.broadcast_shapes(y.shape, v.shape))
 
     def to_normal(self, x, dim=-1):
         return x

@@ -103,12 +103,12 @@ class Lorentz(Manifold):
         """The space part of x, scaled to the unit hyperboloid, in float64."""
         return self.c.sqrt() * x.double().narrow(dim, 1, x.shape[dim] - 1)
 
-    def _point(self, s: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
-        """The point with space part s on the unit hyperboloid, scaled to this one."""
-        root = self.c.sqrt()
-        limit = torch.clamp(root * (torch.finfo(dtype).max / 4), max=1e150)
-        s = clip_norm(s, limit, dim)
-        return (torch.cat((time_of(s, dim), s), dim) / root).to(dtype)
+    def _point(self, space: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
+        """The point with this space part in `dtype`; its time is that of the rounded space part."""
+        root, info = self.c.sqrt(), torch.finfo(dtype)
+        limit = (1e150 / root).clamp_max(info.max / 4)
+        space = clip_norm(space, limit, limit * (1 - 4 * info.eps), dim).to(dtype)  # a margin for the rounding
+        return torch.cat(((time_of(root * space.double(), dim) / root).to(dtype), space), dim)
 
     def _tangent(self, s: Tensor, w: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
         """The tangent vector with space part w at s: its time part is <s, w> / t."""
@@ -121,7 +121,7 @@ class Lorentz(Manifold):
         return torch.cat((x[..., :1] + self.c.rsqrt().to(x), x[..., 1:]), -1)
 
     def projx(self, x, dim=-1):
-        return self._point(self._unit(x, dim), x.dtype, dim)
+        return self._point(x.double().narrow(dim, 1, x.shape[dim] - 1), x.dtype, dim)
 
     def proju(self, x, v, dim=-1):
         """v + c <x, v> x. It magnifies what v deviates from tangency, rounding included, by cosh^2(sqrt(c) d)."""
@@ -180,7 +180,7 @@ class Lorentz(Manifold):
 
     def expmap(self, x, v, dim=-1):
         s, f = self._unit(x, dim), self.c.sqrt() * self._frame(x, v, dim)
-        return self._point(exp_frame(s, f, dim), torch.promote_types(x.dtype, v.dtype), dim)
+        return self._point(exp_frame(s, f, dim) / self.c.sqrt(), torch.promote_types(x.dtype, v.dtype), dim)
 
     def logmap(self, x, y, dim=-1):
         """(l / sinh l) (y - cosh(l) x) with l = sqrt(c) dist(x, y) and cosh(l) = 1 + q/2."""
@@ -214,7 +214,8 @@ class Lorentz(Manifold):
         s1, s2 = self._unit(p, dim), self._unit(x, dim)
         D = ball_difference(-s1, s2, s1 + s2, squared_chord(-s1, s2, dim), dim)
         g2 = 2 / (1 + time_of(s2, dim))
-        return self._point(translate(s1, s2 * (g2 / 2), D, g2, dim), torch.promote_types(p.dtype, x.dtype), dim)
+        space = translate(s1, s2 * (g2 / 2), D, g2, dim) / self.c.sqrt()
+        return self._point(space, torch.promote_types(p.dtype, x.dtype), dim)
 
     # --- the hub --------------------------------------------------------------------------------------------------
 
@@ -223,6 +224,5 @@ class Lorentz(Manifold):
         return (asinhc(norm(s, dim)) * s / self.c.sqrt()).to(x.dtype)
 
     def from_normal(self, n, dim=-1):
-        m = self.c.sqrt() * n.double()
-        d = norm(m, dim)
-        return self._point(sinhc(d.clamp_max(345.0)) * m, n.dtype, dim)
+        n, dtype = n.double(), n.dtype
+        return self._point(sinhc((self.c.sqrt() * norm(n, dim)).clamp_max(345.0)) * n, dtype, dim)

@@ -74,10 +74,9 @@ class NormalCoordinates(Manifold):
         return torch.zeros(*size, dtype=dtype, device=device)
 
     def projx(self, x, dim=-1):
-        wide, s = x.double(), self.c.sqrt()
-        # Rounding to x's dtype must not put it outside again: projx is idempotent.
-        clipped = clip_norm(wide, self.LIMIT * (1 - 4 * torch.finfo(x.dtype).eps) / s, dim).to(x.dtype)
-        return torch.where(s * norm(wide, dim) <= self.LIMIT, x, clipped)
+        limit = self.LIMIT / self.c.sqrt()
+        margin = 1 - 4 * torch.finfo(x.dtype).eps  # for the rounding, which must not put it outside again
+        return clip_norm(x.double(), limit, limit * margin, dim).to(x.dtype)
 
     def proju(self, x, v, dim=-1):
         return v
@@ -124,7 +123,7 @@ class NormalCoordinates(Manifold):
         s = self.c.sqrt()
         n, d = self._unit(x, dim)
         space = exp_frame(self._space(n, d), s * self._to_frame(n, d, v, dim), dim)
-        space = clip_norm(space, 1e149, dim)
+        space = clip_norm(space, 1e149, 1e149, dim)
         return asinhc(norm(space, dim)) * space / s
 
     @double_inside

@@ -41,8 +41,8 @@ class PoincareBall(Manifold):
     def _rounded(self, x: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
         """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
         # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
-        limit = 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
-        return clip_norm(x, limit / self.c.sqrt(), dim).to(dtype)
+        limit = (1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)) / self.c.sqrt()
+        return clip_norm(x, limit, limit, dim).to(dtype)
 
     # --- points and tangent vectors -------------------------------------------------------------------------------
 
