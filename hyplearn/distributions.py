@@ -129,9 +129,9 @@ class UniformBall:
         """
         if self.n == 1:
             return self.radius * torch.rand(*shape, **options)
-        end = torch.sinh(s * self.radius)
-        distance, pending = torch.zeros(*shape, **options | {"generator": None}), torch.ones(*shape, dtype=torch.bool)
-        pending = pending.to(self.loc.device)
+        end = torch.sinh(s.to(self.loc.device) * self.radius)
+        distance = end.new_zeros(shape)
+        pending = distance == 0
         while bool(pending.any()):
             sinh = end * torch.rand(*shape, **options) ** (1 / (self.n - 1))
             tanh_ratio = sinh / torch.hypot(sinh, torch.ones_like(sinh)) / torch.tanh(s * self.radius)
