@@ -12,6 +12,7 @@ import pytest
 import hyplearn.grading
 from hyplearn.course.build import build
 from hyplearn.course.check import check, leaks
+from hyplearn.course.demo import demo
 from hyplearn.course.execute import load
 from hyplearn.course.layout import Course
 from hyplearn.course.listing import rows, table
@@ -372,3 +373,23 @@ def test_the_digest_sees_every_text_and_notebook(built):
     assert built.is_current()
     change(built.exercise(NAME), "why", "x")
     assert not built.is_current()
+
+
+def test_the_demo_grades_again_only_when_something_has_changed(built, monkeypatch, capsys):
+    question = {"name": "double", "score": 0.0, "max_score": 3.0, "verdict": "wrong", "mistake": "double_of_the_double"}
+    grade = {"student": "mistaken", "assignment": NAME, "auto_score": 0.0, "max_auto_score": 3.0, "max_score": 5.0}
+    calls = []
+
+    def grade_samples(course):
+        calls.append(course)
+        return [grade | {"score": 0.0, "status": "graded", "reason": "", "questions": [question]}]
+
+    monkeypatch.setattr("hyplearn.course.demo.grade_samples", grade_samples)
+    for _ in range(2):
+        demo(built)
+        said = capsys.readouterr().out
+        assert "A toy" in said and "mistaken" in said and "double_of_the_double" in said and "make lab" in said
+    assert calls == [built]
+    built.lecture_text(NAME).write_text(LECTURE.replace("A toy", "Another toy"))
+    demo(built)
+    assert len(calls) == 2 and "Another toy" in capsys.readouterr().out

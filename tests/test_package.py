@@ -22,7 +22,7 @@ PINS = dict(
 # A room, and the rooms that it may use: arrows go one way, and a room that is not named here needs its place first.
 # Where the files of a course lie (course.layout) is a room of its own: `hyplearn grade` looks there as well.
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
-TOOLS = {"plane", "means", "isometries", "distributions", "layers", "optim", "losses", "metrics", "data"}
+TOOLS = {"plane", "means", "isometries", "distributions", "reach", "layers", "optim", "losses", "metrics", "data"}
 ROOMS = {
     "errors": set(),
     "data": set(),
@@ -30,7 +30,7 @@ ROOMS = {
     "manifolds": {"numerics"},
     "riemann": {"numerics", "manifolds"},
     "maps": {"numerics", "manifolds"},
-    **dict.fromkeys(("plane", "means", "isometries", "distributions", "optim", "losses", "metrics"), GEOMETRY),
+    **dict.fromkeys(("plane", "means", "isometries", "distributions", "reach", "optim", "losses", "metrics"), GEOMETRY),
     "layers": GEOMETRY | {"means"},
     "viz": GEOMETRY | TOOLS,
     "training": {"optim", "metrics", "errors"},
