@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-from hyplearn.numerics import asinh, asinhc, dot, double_inside, norm, sinhc
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, sinhc
 
 
 def split_height(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -85,8 +85,9 @@ class HalfSpace(Manifold):
     def _expmap(self, x, v, dim):
         # With w = v/h and r = |w|: k = h / (cosh r - w_n sinh(r)/r) and D' = k w' sinh(r)/r, a semicircle.
         flat, h = split_height(x, dim)
-        across, up = split_height(v / h, dim)
-        r, square = norm(v / h, dim), dot(across, across, dim)
+        w = clip_norm(v / h, 700.0, dim)  # e^r must not overflow; no height that far is left in any dtype
+        across, up = split_height(w, dim)
+        r, square = norm(w, dim), dot(across, across, dim)
         s = sinhc(r)
         # Upwards cosh r - w_n sinh(r)/r cancels: there it is e^-r + |w'|^2/(r + w_n) sinh(r)/r.
         rising = up > 0

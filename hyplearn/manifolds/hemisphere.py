@@ -23,8 +23,7 @@ class Hemisphere(HalfSpace):
 
     def projx(self, x, dim=-1):
         info = torch.finfo(x.dtype)
-        x = x.clamp(-info.max, info.max)
-        wide = x.double() * self.c.sqrt()
+        wide = x.double().clamp(-1e300, 1e300) * self.c.sqrt()
         flat, height = split_height(wide, dim)
         raised = torch.cat([flat, torch.where(height <= 0, info.tiny, height)], dim)
         scale = raised.detach().abs().amax(dim=dim, keepdim=True)  # squares of huge points overflow
