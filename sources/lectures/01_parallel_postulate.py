@@ -28,7 +28,7 @@ from hyplearn import PoincareBall, plane, viz
 from hyplearn.viz import Explorer
 
 torch.set_default_dtype(torch.float64)
-full = False  # True: integrate areas on a grid that is 16 times finer
+full = False  # True: areas on a grid of 16 times as many squares
 
 # %% [markdown] id="first-touch"
 # ## 1 · Touch it first
@@ -218,9 +218,9 @@ for name, (e1, e2) in zip(("starts", "ends"), line.ideal_points, strict=True):
 
 # %% [markdown] id="line-poles"
 # If $x$, $y$ and the centre are in a row, the two equations have no solution: the line is a diameter, its circle is
-# infinitely large. The library has no `if` for this. It keeps a line as $(a, b)$ with $2\langle a, u\rangle = b\,(1 +
-# |u|^2)$, $u = \sqrt c\,x$, which is a circle of centre $a/b$ or, for $b = 0$, a diameter (read the first page of
-# `hyplearn/plane.py`).
+# infinitely large. The library has no `if` for this. It keeps a line as $(a, b)$ with
+# $2\langle a, u\rangle = b\,(1 + |u|^2)$, $u = \sqrt c\,x$, which is a circle of centre $a/b$ or, for $b = 0$, a
+# diameter (read the first page of `hyplearn/plane.py`).
 
 # %% id="draw-lines"
 titles = ["Poincaré disk", "Klein disk"]
