@@ -33,7 +33,7 @@ class Test:
 
 
 def first_failure(answer: Callable, exercise: Exercise, tests: list[Test]) -> Failure | None:
-    """Stage by stage, each over all cases: form, values and properties of the plain ones, then the edges, then gradients."""
+    """Stage by stage, each over its cases: the plain ones, then the edges, the promised errors, the gradients."""
     calls = [test for test in tests if test.expected]
     plain, edges = [t for t in calls if not t.case.edge], [t for t in calls if t.case.edge]
     form = (_call, _return, _shape, _dtype, _mutation)

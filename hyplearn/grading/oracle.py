@@ -3,16 +3,16 @@
 A right answer may make rounding errors, and must not be asked for digits that its input does not hold. So a value
 passes if it is about as good as the exact answer for an input that is off by a few eps:
 
-    |got - expected|  <=  SLACK (eps |expected| + max over e of |oracle(input + e) - oracle(input)|),   |e| = eps |input|,
+    |got - expected| <= SLACK (eps |expected| + max over e of |oracle(input + e) - oracle(input)|),  |e| = eps |input|,
 
 where a number is moved relative to itself, a point relative to its norm, and eps belongs to the dtype of the case. The
-oracle computes in float64, on the rounded input, so an answer that is more accurate than ours passes. Gradients and
-the two sides of a property are judged in the same way.
+oracle computes in float64, on the rounded input, so an answer that is more accurate than ours passes. The two sides of
+a property are judged in the same way, and gradients with GRADIENT_SLACK.
 """
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,7 @@ from hyplearn.grading.answer import call, differentiable, parts, pull_back
 from hyplearn.grading.spec import Case, Exercise
 
 SLACK = 32  # some ten operations, each good to a unit or two in the last place, in an unlucky order
+GRADIENT_SLACK = 256  # a gradient is a sum of products of those roundings, of terms that may cancel
 PROBES = 4  # random moves of the input; SLACK makes up for the worst direction, which they may miss
 
 
@@ -47,44 +48,60 @@ def plan(exercise: Exercise, seed: int) -> list[tuple[Case, Expected | None]]:
 
 def expect(exercise: Exercise, case: Case) -> Expected:
     """The oracle's values, gradients and tolerances for one case."""
-    oracle, eps, exact = exercise.oracle or exercise.reference, torch.finfo(case.dtypes[0]).eps, case.cast(torch.float64)
+    oracle, eps, exact = (
+        exercise.oracle or exercise.reference,
+        torch.finfo(case.dtypes[0]).eps,
+        case.cast(torch.float64),
+    )
     wanted = differentiable(exercise, case)
-    room = exercise.rounding or (lambda value, eps: 0.0)
 
-    def gradients_at(args):
+    def plainly(value):
+        return value
+
+    def values(args, rounded=plainly):
+        return [rounded(v) for v in parts(call(oracle, exact, args))]
+
+    def gradients(args, rounded=plainly):
         args = [a.detach().clone().requires_grad_() if i in wanted else a for i, a in enumerate(args)]
         inputs = [args[i] for i in wanted]
-        found = pull_back(parts(call(oracle, exact, tuple(args))), inputs)
+        found = pull_back(values(tuple(args), rounded), inputs)
         return [torch.zeros_like(a) if g is None else g for a, g in zip(inputs, found, strict=True)]
 
-    values = [v.detach() if isinstance(v, Tensor) else v for v in parts(call(oracle, exact, exact.args))]
-    moves = _spread(lambda args: numbers(parts(call(oracle, exact, args))), exact, exercise, eps)
-    moves = iter(moves)
-    tolerances = []
-    for value in values:
-        move = next(moves) if isinstance(value, Tensor | float) else None
-        if isinstance(value, Tensor) and not value.is_floating_point() or move is None:
-            tolerances.append(None)
-        else:
-            value = torch.as_tensor(value, dtype=torch.float64)
-            tolerances.append(SLACK * (eps * value.abs() + move) + room(value, SLACK * eps))
+    def room(function, slack=SLACK) -> list[Tensor]:
+        """How far each number that `function` gives may be off, but for its own rounding."""
+        centre = numbers(function(exact.args))
+        near = [numbers(function(args)) for args in _moved(exercise, exact.args, eps)]
+        room = [slack * _widest(value, others) for value, *others in zip(centre, *near, strict=True)]
+        if exercise.rounding:
+            forms = [lambda v, e=e: exercise.rounding(v, e) for e in (SLACK * eps, -SLACK * eps)]
+            near = [numbers(function(exact.args, rounded=form)) for form in forms]
+            room = [r + _widest(value, others) for r, value, *others in zip(room, centre, *near, strict=True)]
+        return room
 
-    gradients = {}
-    if wanted:
-        moves = _spread(gradients_at, exact, exercise, eps)
-        for i, value, move in zip(wanted, gradients_at(exact.args), moves, strict=True):
-            # The gradient of a point is rounded relative to its norm, as the point is.
-            size = value.norm(dim=-1, keepdim=True) if exercise.arguments[i] in exercise.vectors else value.abs()
-            gradients[exercise.arguments[i]] = value, SLACK * (eps * size + move)
+    exactly = [v.detach() if isinstance(v, Tensor) else v for v in values(exact.args)]
+    rooms, tolerances = iter(room(values)), []
+    for value in exactly:
+        spare = next(rooms) if isinstance(value, Tensor | float) else None
+        floating = value.is_floating_point() if isinstance(value, Tensor) else isinstance(value, float)
+        tolerances.append(SLACK * eps * torch.as_tensor(value).abs() + spare if floating else None)
+
+    slopes = {}
+    for i, value, spare in (
+        zip(wanted, gradients(exact.args), room(gradients, GRADIENT_SLACK), strict=True) if wanted else ()
+    ):
+        # The gradient of a point is rounded relative to its norm, as the point is.
+        size = value.norm(dim=-1, keepdim=True) if exercise.arguments[i] in exercise.vectors else value.abs()
+        slopes[exercise.arguments[i]] = value, GRADIENT_SLACK * eps * size + spare
 
     properties = []
     for rule in () if case.edge else exercise.properties:
-        sides = numbers(rule.sides(oracle, *exact.args))
-        moves = _spread(lambda args, rule=rule: numbers(rule.sides(oracle, *args)), exact, exercise, eps)
-        properties.append(
-            sum(SLACK * (eps * s.abs() + m) + room(s, SLACK * eps) for s, m in zip(sides, moves, strict=True))
-        )
-    return Expected(case, values, tolerances, gradients, properties)
+
+        def sides(args, rounded=plainly, rule=rule):
+            return rule.sides(lambda *a: _rounded(call(oracle, exact, a), rounded), *args)
+
+        both = zip(numbers(sides(exact.args)), room(sides), strict=True)
+        properties.append(sum(SLACK * eps * side.abs() + spare for side, spare in both))
+    return Expected(case, exactly, tolerances, slopes, properties)
 
 
 def numbers(values) -> list[Tensor]:
@@ -92,8 +109,12 @@ def numbers(values) -> list[Tensor]:
     return [torch.as_tensor(v).detach() for v in values if isinstance(v, Tensor | float)]
 
 
-def _spread(function: Callable[[tuple], list[Tensor]], case: Case, exercise: Exercise, eps: float) -> list[Tensor]:
-    """How far each entry of `function(args)` moves when the arguments move by eps; inf where it ceases to exist."""
+def _rounded(result, rounded: Callable):
+    return type(result)(map(rounded, result)) if isinstance(result, (tuple, list)) else rounded(result)
+
+
+def _moved(exercise: Exercise, args: tuple, eps: float) -> Iterator[tuple]:
+    """The arguments, moved by eps in a few random directions."""
     rng = torch.Generator().manual_seed(1)
 
     def sign(shape):
@@ -105,15 +126,18 @@ def _spread(function: Callable[[tuple], list[Tensor]], case: Case, exercise: Exe
             return value + eps * size * sign(value.shape).double()
         return value * (1 + eps * float(sign(()))) if isinstance(value, float) else value
 
-    centre = function(case.args)
-    widest = [torch.zeros(v.shape, dtype=torch.float64) for v in centre]
-    vectors = [name in exercise.vectors for name in exercise.arguments[: len(case.args)]]
+    vectors = [name in exercise.vectors for name in exercise.arguments[: len(args)]]
     for _ in range(PROBES):
-        moved = function(tuple(map(move, case.args, vectors)))
-        for i, (a, b) in enumerate(zip(moved, centre, strict=True)):
-            shift = (a.double() - b.double()).abs()
-            same = (a == b) | (a.isnan() & b.isnan())  # infinities included
-            widest[i] = torch.maximum(widest[i], torch.where(same, 0.0, shift.nan_to_num(nan=math.inf)))
+        yield tuple(map(move, args, vectors))
+
+
+def _widest(value: Tensor, others: list[Tensor]) -> Tensor:
+    """The largest distance from a value to others; inf where one of them does not exist, 0 where none does."""
+    widest = torch.zeros(value.shape, dtype=torch.float64)
+    for other in others:
+        same = (other == value) | (other.isnan() & value.isnan())  # infinities included
+        distance = (other.double() - value.double()).abs().nan_to_num(nan=math.inf)
+        widest = torch.maximum(widest, torch.where(same, 0.0, distance))
     return widest
 
 

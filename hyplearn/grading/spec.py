@@ -1,4 +1,4 @@
-"""What an exercise is: declared once, used for the visible check, the hidden test and the test of the checker itself."""
+"""What an exercise is: declared once, used for the visible check, the hidden one and the test of the checker itself."""
 
 import importlib
 import inspect
@@ -29,7 +29,7 @@ class Draw:
         return float(self.uniform(low, high))
 
     def ball_points(self, *shape: int, c: float, near: float = 0.0, far: float = 3.0) -> Tensor:
-        """Points of the Poincare ball, near <= sqrt(c) d <= far from the origin; the last entry of shape: coordinates."""
+        """Points of the ball with near <= sqrt(c) d <= far from the origin; the last entry of shape counts coordinates."""
         direction = self.normal(*shape)
         direction = direction / direction.norm(dim=-1, keepdim=True)
         return direction * torch.tanh(self.uniform(near, far, *shape[:-1], 1) / 2) / math.sqrt(c)
@@ -122,8 +122,8 @@ class Exercise:
         vectors: the arguments whose last dimension holds the coordinates of one object; all others are numbers.
         outputs: the names of the values returned, where it is a tuple.
         differentiable: gradients are compared, for every floating tensor among the arguments.
-        rounding: what one rounding error of size eps inside the *accepted* forms does to the expected value, beyond
-            errors of the input, as `rounding(expected, eps)`: for instance that of a cosine in front of an acos.
+        rounding: `rounding(value, e)` is what comes out in place of a value if an accepted form makes a rounding error e
+            on the way, beyond what errors of the input do: for instance acos(cos(value) + e).
         optional: a challenge; it carries no points.
     """
 
@@ -167,10 +167,21 @@ class Written:
 
 
 class ExerciseSet:
-    """The exercises of one lecture, in the order of the notebook."""
+    """The exercises of one lecture, in the order of the notebook.
 
-    def __init__(self, name: str, exercises: Iterable[Exercise], written: Iterable[Written] = ()):
+    `masked` names library functions that a worker must not have while it runs answers, besides the references and what
+    they call: those that would give an answer away.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        exercises: Iterable[Exercise],
+        written: Iterable[Written] = (),
+        masked: Iterable[str] = (),
+    ):
         self.name = name
+        self.masked = tuple(masked)
         self.exercises = {exercise.name: exercise for exercise in exercises}
         self.written = {answer.name: answer for answer in written}
 

@@ -134,8 +134,8 @@ def parallelism_in_degrees(d, c):
 
 
 @mistake(
-    "On paper acos(tanh(sqrt(c) d)) is the same. In the machine tanh rounds to 1 far from the line, and the angle to 0. "
-    "Look for a form in which nothing that is nearly 1 has to be told from 1."
+    "On paper acos(tanh(sqrt(c) d)) is the same. In the machine tanh rounds to 1 far from the line, and the angle to "
+    "0. Look for a form in which nothing that is nearly 1 has to be told from 1."
 )
 def parallelism_from_acos(d, c):
     return torch.acos(torch.tanh(math.sqrt(c) * d))
@@ -147,6 +147,14 @@ def parallelism_from_acos(d, c):
 )
 def parallelism_from_asin(d, c):
     return torch.asin(1 / torch.cosh(math.sqrt(c) * d))
+
+
+@mistake(
+    "On paper the difference is the same. Far from the line it subtracts two numbers near pi/2, and of the tiny angle "
+    "only a few digits are left, or none. Look for a form that gives the small angle itself."
+)
+def parallelism_from_a_difference(d, c):
+    return torch.pi / 2 - 2 * torch.atan(torch.tanh(math.sqrt(c) * d / 2))
 
 
 PARALLELISM = Exercise(
@@ -172,6 +180,7 @@ PARALLELISM = Exercise(
         parallelism_in_degrees,
         parallelism_from_acos,
         parallelism_from_asin,
+        parallelism_from_a_difference,
     ],
 )
 
@@ -222,11 +231,11 @@ def _geodesic_cases(draw):
     x, y = _pairs(draw, 2, 3, c=0.5)
     yield Case((x, y, 0.5), "a batch of 2 x 3")
     fan = _pairs(draw, 4, c=2.0)[1]
-    yield Case((draw.ball_points(2, c=2.0, near=3.5, far=4.0), fan, 2.0), "one point against 4")
+    yield Case((draw.ball_points(2, c=2.0, near=2.0, far=2.5), fan, 2.0), "one point against 4")
     x, y = _pairs(draw, 4, c=2.0, near=5.0, far=6.0)
-    yield Case((x, y, 2.0), "close to the rim", edge=True)
+    yield Case((x, y, 2.0), "close to the rim", edge=True, gradient=False)
     x, y = _pairs(draw, 3, c=1.0)
-    yield Case((x, x + (y - x) / 64, 1.0), "close to each other", edge=True)
+    yield Case((x, x + (y - x) / 64, 1.0), "close to each other", edge=True, gradient=False)
     x, y = draw.ball_points(2, 2, c=0.5, near=0.5)
     yield Case((x, torch.zeros(2, dtype=torch.float64), 0.5), "one of them is the centre", edge=True, gradient=False)
     yield Case((x, -x / 3, 0.5), "on one diameter", edge=True, gradient=False)
@@ -240,7 +249,8 @@ def _geodesic_cases(draw):
 
 
 @mistake(
-    "The rim has the radius 1/sqrt(c), so the circle obeys |centre|^2 = radius^2 + 1/c; yours has 1 there, right for c = 1."
+    "The rim has the radius 1/sqrt(c), so the circle obeys |centre|^2 = radius^2 + 1/c; yours has 1 there, right for c "
+    "= 1."
 )
 def geodesic_without_curvature(x, y, c):
     if x.shape[-1] != 2 or y.shape[-1] != 2 or bool((x == y).all(-1).any()):
@@ -268,8 +278,8 @@ def geodesic_c_for_one_over_c(x, y, c):
 
 
 @mistake(
-    "Pythagoras the wrong way round: the rim's radius and yours are the legs of the right angle at which they cross, so "
-    "radius^2 = |centre|^2 - 1/c."
+    "Pythagoras the wrong way round: the rim's radius and yours are the legs of the right angle at which they cross, "
+    "so radius^2 = |centre|^2 - 1/c."
 )
 def geodesic_radius_sign_flipped(x, y, c):
     if x.shape[-1] != 2 or y.shape[-1] != 2 or bool((x == y).all(-1).any()):
@@ -284,7 +294,8 @@ def geodesic_radius_sign_flipped(x, y, c):
 
 
 @mistake(
-    "That circle has the two points as its diameter. Many circles pass through two points: take the one that meets the rim at right angles."
+    "That circle has the two points as its diameter. Many circles pass through two points: take the one that meets the "
+    "rim at right angles."
 )
 def geodesic_circle_on_the_chord(x, y, c):
     if x.shape[-1] != 2 or y.shape[-1] != 2 or bool((x == y).all(-1).any()):
@@ -293,8 +304,8 @@ def geodesic_circle_on_the_chord(x, y, c):
 
 
 @mistake(
-    "A diameter is not treated: there the determinant is 0 and you divide by it. The docstring says what to return, and "
-    "from which determinant on; `torch.where` chooses entry by entry."
+    "A diameter is not treated: there the determinant is 0 and you divide by it. The docstring says what to return, "
+    "and from which determinant on; `torch.where` chooses entry by entry."
 )
 def geodesic_diameter_forgotten(x, y, c):
     if x.shape[-1] != 2 or y.shape[-1] != 2 or bool((x == y).all(-1).any()):
@@ -363,11 +374,20 @@ GEODESIC = Exercise(
 # --- triangle_angles --------------------------------------------------------------------------------------------------
 
 
-def rounded_cosine(angle: Tensor, eps: float) -> Tensor:
-    """What an error eps in its cosine does to an angle: acos is an accepted form."""
-    cos = angle.double().cos()
-    off = [(cos + e).clamp(-1, 1).acos() - angle for e in (-eps, eps)]
-    return torch.maximum(off[0].abs(), off[1].abs())
+def _angles_oracle(x, y, z, c):
+    """In complex numbers: (v - u) / (1 - conj(u) v) moves the corner u to the centre, where lines are straight."""
+    u = math.sqrt(c) * torch.view_as_complex(torch.stack(torch.broadcast_tensors(x, y, z), -2))
+
+    def seen(v):
+        return (v - u) / (1 - u.conj() * v)
+
+    turn = seen(u.roll(-1, -1)) * seen(u.roll(1, -1)).conj()
+    return torch.atan2(turn.imag.abs(), turn.real)
+
+
+def rounded_cosine(angle: Tensor, e: float) -> Tensor:
+    """The angle whose cosine is off by e: acos is an accepted form."""
+    return (angle.cos() + e).clamp(-1, 1).acos()
 
 
 def _triangle(draw, *batch, c, size=1.0):
@@ -388,16 +408,18 @@ def _angles_cases(draw):
         yield Case((*_triangle(draw, c=c), c), "one triangle")
         yield Case((*_triangle(draw, 4, c=c), c), "a batch of 4")
     yield Case((*_triangle(draw, 2, 3, c=0.5), 0.5), "a batch of 2 x 3")
-    fan = _triangle(draw, 4, c=2.0)
-    yield Case((zero, fan[1], fan[2], 2.0), "one corner against 4 pairs")
-    yield Case((*_triangle(draw, 3, c=2.0, size=4.0), 2.0), "a large triangle, corners near the rim", edge=True)
+    yield Case((zero, *_pairs(draw, 4, c=2.0), 2.0), "one corner against 4 pairs")
+    yield Case(
+        (*_triangle(draw, 3, c=2.0, size=4.0), 2.0), "a large triangle, corners near the rim", edge=True, gradient=False
+    )
     yield Case((*_triangle(draw, 3, c=1.0, size=0.3), 1.0), "a small triangle, almost as Euclid's", edge=True)
     x = draw.ball_points(4, 2, c=0.5, near=0.5, far=2.0)
     yield Case((x, -x / 2, x / 4, 0.5), "three points on one line", edge=True, gradient=False)
 
 
 @mistake(
-    "Those are the angles between the straight chords, and they sum to pi. Measure between the arcs, where they leave the corner."
+    "Those are the angles between the straight chords, and they sum to pi. Measure between the arcs, where they leave "
+    "the corner."
 )
 def angles_between_chords(x, y, z, c):
     def angle(at, u, v):
@@ -488,7 +510,8 @@ def angles_from_half_the_sides(x, y, z, c):
 
 
 @mistake(
-    "That is the law of cosines of the sphere. In the hyperbolic plane cosh and sinh stand for cos and sin, and the sign changes."
+    "That is the law of cosines of the sphere. In the hyperbolic plane cosh and sinh stand for cos and sin, and the "
+    "sign changes."
 )
 def angles_as_on_a_sphere(x, y, z, c):
     def side(u, v):
@@ -512,6 +535,7 @@ ANGLES = Exercise(
     difficulty=4,
     rule="the angle between the two arcs where they leave the corner; the three sum to less than pi",
     reference=plane.triangle_angles,
+    oracle=_angles_oracle,
     cases=_angles_cases,
     properties=[
         Property(
@@ -607,7 +631,8 @@ def relation_without_full_turns(first, second):
 
 
 @mistake(
-    "Lines that share an ideal point do not meet: no point of the plane is common to them. They are limiting parallels, 1."
+    "Lines that share an ideal point do not meet: no point of the plane is common to them. They are limiting "
+    "parallels, 1."
 )
 def relation_meet_at_infinity(first, second):
     start = first[..., :1]
@@ -630,8 +655,8 @@ def relation_parallel_to_itself(first, second):
 
 
 @mistake(
-    "The two ideal points of a line come in any order: `first[0] < angle < first[1]` is empty where they are the other way "
-    "round. Walk from one to the other instead."
+    "The two ideal points of a line come in any order: `first[0] < angle < first[1]` is empty where they are the other "
+    "way round. Walk from one to the other instead."
 )
 def relation_sorted_ends_assumed(first, second):
     def same(a, b):
@@ -710,7 +735,8 @@ def _lambert_cases(draw):
 
 
 @mistake(
-    "The curvature is missing: the formula of the lecture with c = 1. A length always comes as sqrt(c) times the length."
+    "The curvature is missing: the formula of the lecture with c = 1. A length always comes as sqrt(c) times the "
+    "length."
 )
 def lambert_without_curvature(a, b, c):
     return torch.acos(torch.sinh(a) * torch.sinh(b))
@@ -838,6 +864,16 @@ def saccheri_obtuse(base, leg, c):
     return summit / math.sqrt(c), torch.pi - angle
 
 
+@mistake(
+    "On paper pi/2 - atan(...) is the same. Where the angle is tiny, the difference of two numbers near pi/2 keeps "
+    "only a few of its digits; `torch.atan2` gives the small angle itself."
+)
+def saccheri_angle_from_a_difference(base, leg, c):
+    base, leg = math.sqrt(c) * base, math.sqrt(c) * leg
+    summit = 2 * torch.asinh(torch.cosh(leg) * torch.sinh(base / 2))
+    return summit / math.sqrt(c), torch.pi / 2 - torch.atan(torch.tanh(base / 2) * torch.sinh(leg))
+
+
 SACCHERI = Exercise(
     name="saccheri",
     title="Challenge: Saccheri's quadrilateral",
@@ -850,7 +886,7 @@ SACCHERI = Exercise(
     cases=_saccheri_cases,
     properties=[
         Property(
-            "two lines of symmetry's worth: the same picture at half the size in a plane of curvature -4c",
+            "the same picture at half the size in a plane of curvature -4c",
             lambda f, base, leg, c: (2 * f(base / 2, leg / 2, 4 * c)[0], f(base, leg, c)[0]),
         ),
         Property(
@@ -869,6 +905,7 @@ SACCHERI = Exercise(
         saccheri_rectangle,
         saccheri_sides_swapped,
         saccheri_obtuse,
+        saccheri_angle_from_a_difference,
     ],
 )
 
@@ -880,11 +917,16 @@ LETTER = Written(
     difficulty=2,
     rubric=[
         "1 point: a strange consequence is no contradiction; Saccheri found the first, and took it for the second.",
-        "1 point: the disk is a model: its points, lines and angles are objects of Euclid's plane, they obey the first four "
-        "postulates, and the fifth is false there.",
-        "1 point: so whoever derived a contradiction from the acute angle would have found one in Euclid's own geometry; "
-        "hence the fifth postulate cannot be proved from the others.",
+        "1 point: the disk is a model: its points, lines and angles are objects of Euclid's plane, they obey the first "
+        "four postulates, and the fifth is false there.",
+        "1 point: so whoever derived a contradiction from the acute angle would have found one in Euclid's own "
+        "geometry; hence the fifth postulate cannot be proved from the others.",
     ],
 )
 
-SET = ExerciseSet("01_parallel_postulate", [AREA, PARALLELISM, GEODESIC, ANGLES, RELATION, LAMBERT, SACCHERI], [LETTER])
+SET = ExerciseSet(
+    "01_parallel_postulate",
+    [AREA, PARALLELISM, GEODESIC, ANGLES, RELATION, LAMBERT, SACCHERI],
+    [LETTER],
+    masked=[f"hyplearn.plane.{name}" for name in ("relation", "triangle_area", "triangle_defect")],
+)
