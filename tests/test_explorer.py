@@ -352,13 +352,16 @@ def test_keyboard(open_page):
     page.keyboard.press("Tab")  # the plane of the first picture
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Point A at")
-    assert page.evaluate("getComputedStyle(document.activeElement.querySelector('.target')).stroke") != "none"
+    ring = "getComputedStyle(document.activeElement.querySelector('.target')).stroke"
+    assert page.evaluate(ring) != "none"
     moved = press("ArrowRight")
     assert float(ball.dist(start[0], moved[0])) == pytest.approx(0.1 / math.sqrt(0.5), abs=1e-9)
     assert moved[0, 0] > start[0, 0] and moved[0, 1] == pytest.approx(float(start[0, 1]), abs=3e-3)
     assert torch.equal(moved[1:], start[1:])
     fine = press("Shift+ArrowUp")
     assert float(ball.dist(moved[0], fine[0])) == pytest.approx(0.01 / math.sqrt(0.5), abs=1e-9)
+    page.mouse.click(*at(page, 0))
+    assert page.evaluate(ring) == "none"  # the pointer shows where it is by itself
     # In the half-plane "up" is up in that picture: a vertical line, whose foot does not move.
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -319,6 +319,9 @@ function render({ model, el }) {
   const mode = model.get("mode"), names = NAMES[mode];
   const root = element(el, "div", { class: "hyp-explorer", role: "group", "aria-label": model.get("alt") });
   const stopTheme = followTheme(root);
+  // Focus is shown to those who move by keys. Browsers differ on whether a focus set during a drag is visible.
+  root.addEventListener("pointerdown", () => root.classList.add("pointing"));
+  for (const press of ["keydown", "keyup"]) root.addEventListener(press, () => root.classList.remove("pointing"));
   const many = model.get("models").length > 1;
   const pictures = element(root, "div", { class: many ? "hyp-pictures many" : "hyp-pictures" });
   const panel = element(root, "div", { class: "hyp-panel" });
