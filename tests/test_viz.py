@@ -174,3 +174,11 @@ def test_no_global_state_is_touched_and_the_core_imports_no_matplotlib():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "clean\n", result.stderr
+
+
+def test_the_half_plane_draws_what_goes_to_infinity_straight_up():
+    _, (canvas,) = viz.picture(viz.HalfPlane)
+    x = torch.tensor([0.3, -0.2], dtype=torch.float64)
+    for pair in (torch.stack((x, ideal_point(math.pi / 2))), torch.stack((ideal_point(math.pi / 2), x))):
+        drawn = sample(canvas._geodesics(pair.numpy()))
+        assert np.ptp(drawn[:, 0]) < 1e-9 and drawn[:, 1].max() > canvas.HEIGHT
