@@ -237,3 +237,26 @@ def test_flat_space_is_refused_by_name():
         convert(x, Euclidean(), PoincareBall())
     with pytest.raises(ValueError, match=r"^target must be"):
         convert(x, PoincareBall(), Euclidean())
+
+
+# --- bugs of published code that we do not have ---------------------------------------------------------------------
+
+
+@curvatures
+def test_not_geoopts_lorentz_to_poincare(c):
+    """It crashes on 3-D input and is an isometry for curvature -1 only."""
+    lorentz, ball = Lorentz(c), PoincareBall(c)
+    x = points(lorentz, 3.0, size=24).reshape(2, 3, 4, 4)
+    y = convert(x, lorentz, ball)
+    assert y.shape == (2, 3, 4, 3)
+    assert_close(ball.dist(y[:1], y[1:]), lorentz.dist(x[:1], x[1:]), rtol=1e-11, atol=1e-12)
+
+
+@curvatures
+def test_not_hypercores_conversions(c):
+    """They are wrong for c != 1: against the definition, projection from (-1/sqrt(c), 0) to the plane t = 0."""
+    lorentz, ball, klein = Lorentz(c), PoincareBall(c), Klein(c)
+    x = points(lorentz, 3.0)
+    time, space = x[:, :1], x[:, 1:]
+    assert_close(convert(x, lorentz, ball), space / (1 + math.sqrt(c) * time), rtol=1e-13, atol=1e-14)
+    assert_close(convert(x, lorentz, klein), space / (math.sqrt(c) * time), rtol=1e-13, atol=1e-14)

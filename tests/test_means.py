@@ -29,7 +29,7 @@ def close(actual, expected, tol=1e-9):
     assert_close(actual, expected, rtol=tol, atol=tol)
 
 
-# --- midpoints -------------------------------------------------------------------------------------------------------
+# --- midpoints ------------------------------------------------------------------------------------------------------
 
 
 @curvatures
@@ -107,7 +107,7 @@ def test_limits(mean):
         mean(NormalCoordinates(1.0), x, w[:3])
 
 
-# --- the Frechet mean ------------------------------------------------------------------------------------------------
+# --- the Frechet mean -----------------------------------------------------------------------------------------------
 
 
 def minimum_by_mpmath(c, n, w):
@@ -203,3 +203,28 @@ def test_float32_vmap_and_no_mutation(mean):
     assert low.dtype == torch.float32
     assert_close(low.double(), expected, rtol=1e-6, atol=1e-6)
     assert mean(ball, x.half()).isfinite().all()
+
+
+@pytest.mark.slow
+def test_compiles_without_a_graph_break():
+    ball = PoincareBall(1.0)
+    x, w = cloud(ball, 2.0)
+
+    def both(x, w):
+        return midpoint(ball, x, w), frechet_mean(ball, x, w, steps=2)
+
+    assert_close(torch.compile(both, fullgraph=True, backend="aot_eager")(x, w), both(x, w))
+
+
+# --- bugs of published code that we do not have ---------------------------------------------------------------------
+
+
+@curvatures
+def test_not_a_frechet_mean_for_curvature_minus_1_only(c):
+    """CUAI's Frechet mean (issue 4), HoroPCA (4), HIER (2): points scaled by s with c/s^2 have the scaled mean."""
+    x, w = cloud(NormalCoordinates(1.0), 3.0)
+    scaled = frechet_mean(NormalCoordinates(c), x / math.sqrt(c), w)
+    close(scaled * math.sqrt(c), frechet_mean(NormalCoordinates(1.0), x, w), tol=1e-12)
+    ideal = unit_vectors(1, 3, generator=torch.Generator().manual_seed(0))[0]
+    b = isometries.busemann(x / math.sqrt(c), ideal, NormalCoordinates(c))
+    close(b * math.sqrt(c), isometries.busemann(x, ideal, NormalCoordinates(1.0)), tol=1e-12)
