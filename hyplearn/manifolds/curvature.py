@@ -33,11 +33,13 @@ class Curvature(nn.Module):
         return self.value if self.log_ratio is None else self.value * self.log_ratio.exp()
 
     def _apply(self, fn, recurse=True):
-        # A network moved to bfloat16 would keep 3 digits of c, and exp(sqrt(c) d) at d = 10 none: c stays float64.
+        # A network moved to bfloat16 would keep 3 digits of c, and exp(sqrt(c) d) at d = 10 none: c keeps its float64
+        # value and only moves to the device.
+        value, log_ratio = self.value, None if self.log_ratio is None else self.log_ratio.data
         super()._apply(fn, recurse)
-        self.value = self.value.double()
-        if self.log_ratio is not None:
-            self.log_ratio.data = self.log_ratio.data.double()
+        self.value = value.to(self.value.device)
+        if log_ratio is not None:
+            self.log_ratio.data = log_ratio.to(self.log_ratio.device)
         return self
 
     def extra_repr(self) -> str:
