@@ -17,6 +17,8 @@ class HLayer(nn.Module):
         dim: where the coordinates of a point lie; None stands for 1 in images (B, C, H, W) and -1 in (B, C) or (C,).
     """
 
+    gives_points = True  # False for classifiers, whose output are logits
+
     def __init__(self, manifold: Manifold, dim: int | None = -1):
         super().__init__()
         if not isinstance(manifold, Manifold):
@@ -58,7 +60,7 @@ class HSequential(HLayer):
     Equal to applying the layers in turn, without the change of chart between them.
 
     Args:
-        *layers: at least one HLayer, all on one manifold.
+        *layers: at least one HLayer, all on one manifold; the last may be a classifier, and the output is then logits.
     """
 
     def __init__(self, *layers: HLayer):
@@ -66,8 +68,11 @@ class HSequential(HLayer):
             raise TypeError("HSequential takes one or more layers of hyplearn.layers")
         if any(layer.manifold is not layers[0].manifold for layer in layers):
             raise ValueError("HSequential: all layers must share one manifold object, since they share its curvature")
+        if not all(layer.gives_points for layer in layers[:-1]):
+            raise ValueError("HSequential: only the last layer may be a classifier")
         super().__init__(layers[0].manifold, dim=None)
         self.layers = nn.ModuleList(layers)
+        self.gives_points = layers[-1].gives_points
 
     def normal(self, n):
         for layer in self.layers:
@@ -76,7 +81,7 @@ class HSequential(HLayer):
 
     def forward(self, x):
         n = self.normal(self.manifold.to_normal(x, dim=self.layers[0]._dim(x)))
-        return self.manifold.from_normal(n, dim=self.layers[-1]._dim(n))
+        return self.manifold.from_normal(n, dim=self.layers[-1]._dim(n)) if self.gives_points else n
 
 
 class HResidual(HSequential):
@@ -97,7 +102,5 @@ class HResidual(HSequential):
         dim = self.layers[0]._dim(n)
         step = super().normal(n)
         if step.shape != n.shape:
-            raise ValueError(
-                f"HResidual: the layers took shape {tuple(n.shape)} to {tuple(step.shape)}; it must be kept"
-            )
+            raise ValueError(f"HResidual must keep the shape, but {tuple(n.shape)} became {tuple(step.shape)}")
         return self.chart.expmap(n, self.chart.transp0(n, step, dim=dim), dim=dim)

@@ -22,15 +22,16 @@ class HMLR(HLinear):
     Source: Shimizu, Mukuta, Harada, "Hyperbolic Neural Networks++", ICLR 2021, section 3.1.
     """
 
+    gives_points = False
+
     def __init__(self, in_features: int, classes: int, manifold: Manifold, bias: bool = True, dim: int = -1):
         super().__init__(in_features, classes, manifold, bias, gain=1.0, dim=dim)
 
+    def normal(self, n):
+        return self._layer(n)[1]
+
     def forward(self, x):
         return self.distances(x)
-
-    def normal(self, n):
-        """The logits, as a function of normal coordinates (so that it can end an HSequential only by itself)."""
-        return self._layer(n)[1]
 
 
 class GyroplaneMLR(HMLR):

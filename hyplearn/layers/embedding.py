@@ -9,7 +9,7 @@ from hyplearn.manifolds import Manifold
 class HEmbedding(nn.Module):
     """Points of `manifold`, one for each index, as parameters: indices (...) to points (..., dim).
 
-    In normal coordinates any optimiser will do; in the other charts `weight` needs a Riemannian one, with this manifold.
+    In normal coordinates any optimiser will do, in the other charts `weight` needs a Riemannian one.
 
     Args:
         num_embeddings: number of points.

@@ -19,9 +19,14 @@ from hyplearn.manifolds import Manifold
 from hyplearn.numerics import asinhc, safe_sqrt, sinhc
 
 
+def _sqrt_c(manifold: Manifold, n: Tensor) -> Tensor:
+    return manifold.c.sqrt().to(torch.promote_types(n.dtype, torch.float32))
+
+
 def _space(n: Tensor, sqrt_c: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Space part and time of the point with normal coordinates n."""
     d = sqrt_c * safe_sqrt(squared_norm(n, dim))
+    n = n.to(d.dtype)
     return sinhc(d) * n, d.cosh() / sqrt_c
 
 
@@ -34,6 +39,11 @@ def _normal(s: Tensor, sqrt_c: Tensor, clip: float | None, dim: int) -> Tensor:
     return factor * s
 
 
+def _in(dtype: torch.dtype, *parameters: Tensor | None) -> list[Tensor | None]:
+    # In half precision all is computed in float32: s and t are as large as e^d, and their differences matter.
+    return [None if p is None else p.to(dtype) for p in parameters]
+
+
 class LorentzFullyConnected(HLayer):
     """The linear layer of Bdeir et al.: the space part of the output is the affine image of (t, s).
 
@@ -44,8 +54,8 @@ class LorentzFullyConnected(HLayer):
         manifold: the chart; points (..., in_features) to (..., out_features).
         bias, clip: see `HLinear`.
 
-    Source: Chen et al., "Fully Hyperbolic Neural Networks", ACL 2022, eq. 3 without its normalisation, as used by Bdeir,
-    Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision", ICLR 2024, section 4.1.
+    Source: Chen et al., "Fully Hyperbolic Neural Networks", ACL 2022, without its normalisation, as used by Bdeir,
+    Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision", ICLR 2024, section 4.
     """
 
     def __init__(
@@ -60,9 +70,10 @@ class LorentzFullyConnected(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_features, -1)
-        sqrt_c = self.manifold.sqrt_c(n)
+        sqrt_c = _sqrt_c(self.manifold, n)
         s, t = _space(n, sqrt_c, -1)
-        return _normal(F.linear(s, self.weight, self.bias) + t * self.time, sqrt_c, self.clip, -1).to(n.dtype)
+        weight, time, bias = _in(s.dtype, self.weight, self.time, self.bias)
+        return _normal(F.linear(s, weight, bias) + t * time, sqrt_c, self.clip, -1).to(n.dtype)
 
     def extra_repr(self):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, clip={self.clip}"
@@ -92,9 +103,9 @@ class LorentzLinear(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_features, -1)
-        sqrt_c = self.manifold.sqrt_c(n)
+        sqrt_c = _sqrt_c(self.manifold, n)
         s, t = _space(n, sqrt_c, -1)
-        h = self.linear(torch.cat([t, s], dim=-1))
+        h = F.linear(torch.cat([t, s], dim=-1), *_in(s.dtype, self.linear.weight, self.linear.bias))
         excess = sqrt_c * self.log_scale.exp() * h[..., :1].sigmoid() + 0.1  # sqrt(c) y_t - 1
         direction = h[..., 1:]
         length = safe_sqrt(squared_norm(direction, -1)).clamp_min(torch.finfo(direction.dtype).tiny)
@@ -143,13 +154,14 @@ class LorentzConvolution2d(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_channels, -3)
-        sqrt_c = self.manifold.sqrt_c(n)
+        sqrt_c = _sqrt_c(self.manifold, n)
         s, _ = _space(n, sqrt_c, -3)
         square = squared_norm(s, -3)
         for dim in (-2, -1):
             square = _box_sum(square, self.kernel_size[dim], self.stride[dim], self.padding[dim], dim)
         t = (1 / sqrt_c**2 + square).sqrt()
-        space = F.conv2d(s, self.weight, self.bias, self.stride, self.padding) + t * self.time.view(-1, 1, 1)
+        weight, time, bias = _in(s.dtype, self.weight, self.time, self.bias)
+        space = F.conv2d(s, weight, bias, self.stride, self.padding) + t * time.view(-1, 1, 1)
         return _normal(space, sqrt_c, self.clip, -3).to(n.dtype)
 
     def extra_repr(self):
