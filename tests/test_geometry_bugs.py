@@ -211,7 +211,7 @@ def test_normal_coordinates_do_not_overflow_where_the_naive_haversine_does():
     torch.testing.assert_close(x.grad[2], -y[2] / y[2].norm())
 
 
-def test_agreement_with_geoopt_and_hypll_where_they_are_right():
+def test_agreement_with_geoopt_where_it_is_right():
     geoopt = pytest.importorskip("geoopt", reason="geoopt is not installed")
     for c in (0.125, 1.0, 8.0):  # exact in float32, in which geoopt keeps its curvature
         ours, theirs = PoincareBall(c), geoopt.PoincareBall(c)
@@ -235,3 +235,18 @@ def test_agreement_with_geoopt_and_hypll_where_they_are_right():
         x, y = lorentz.random(2, 20, 4, dtype=D, std=0.5 / c**0.5, generator=g)
         torch.testing.assert_close(lorentz.dist(x, y), peer.dist(x, y), rtol=1e-6, atol=1e-7)
         torch.testing.assert_close(lorentz.minkowski(x, y), peer.inner(None, x, y), **close)
+
+
+def test_agreement_with_hypll_where_it_is_right():
+    peer = pytest.importorskip("hypll.manifolds.poincare_ball.math.diffgeom", reason="hypll is not installed")
+    for c in (0.1, 1.0, 10.0):
+        ball, k = PoincareBall(c), torch.tensor(c, dtype=D)
+        x, y = ball.random(2, 20, 4, dtype=D, std=0.5 / c**0.5, generator=torch.Generator().manual_seed(0))
+        v = tangents(ball, x)
+        close = {"rtol": 1e-9, "atol": 1e-10}
+        torch.testing.assert_close(ball.mobius_add(x, y), peer.mobius_add(x, y, k), **close)
+        torch.testing.assert_close(ball.dist(x, y), peer.dist(x, y, k), **close)
+        torch.testing.assert_close(ball.expmap(x, v), peer.expmap(x, v, k), **close)
+        torch.testing.assert_close(ball.logmap(x, y), peer.logmap(x, y, k), **close)
+        torch.testing.assert_close(ball.expmap0(v), peer.expmap0(v, k), **close)
+        torch.testing.assert_close(ball.transp(x, y, v), peer.transp(x, y, v, k), **close)
