@@ -44,6 +44,7 @@ def judge(answer: Callable, exercise: Exercise, seed: int = 0, hidden: bool = Fa
     failure = first_failure(answer, exercise, tests)
     if failure is None:
         scored = f"{exercise.points:g} of {exercise.points:g} points" if hidden else "the hidden ones give the points"
+        scored = scored if exercise.points else "a challenge, without points"
         message = f"✓ {exercise.name}: {'hidden' if hidden else 'visible'} checks passed ({scored})"
         return Verdict(exercise.name, "passed", float(exercise.points), None, message, hidden)
 

@@ -29,7 +29,7 @@ class Draw:
         return float(self.uniform(low, high))
 
     def ball_points(self, *shape: int, c: float, near: float = 0.0, far: float = 3.0) -> Tensor:
-        """Points of the ball with near <= sqrt(c) d <= far from the origin; the last entry of shape counts coordinates."""
+        """Points of the ball with near <= sqrt(c) d <= far from the origin; shape[-1] counts the coordinates."""
         direction = self.normal(*shape)
         direction = direction / direction.norm(dim=-1, keepdim=True)
         return direction * torch.tanh(self.uniform(near, far, *shape[:-1], 1) / 2) / math.sqrt(c)
@@ -122,8 +122,8 @@ class Exercise:
         vectors: the arguments whose last dimension holds the coordinates of one object; all others are numbers.
         outputs: the names of the values returned, where it is a tuple.
         differentiable: gradients are compared, for every floating tensor among the arguments.
-        rounding: `rounding(value, e)` is what comes out in place of a value if an accepted form makes a rounding error e
-            on the way, beyond what errors of the input do: for instance acos(cos(value) + e).
+        rounding: `rounding(value, e)` is what comes out in place of a value if an accepted form makes a rounding error
+            e on the way, beyond what errors of the input do: for instance acos(cos(value) + e).
         optional: a challenge; it carries no points.
     """
 

@@ -266,7 +266,7 @@ for disk, side in zip(disks, (0.7, 1.0), strict=True):
     centre = torch.zeros(2, dtype=torch.float64)
     meets = bool(corner.isfinite().all())
     if meets:
-        disk.polygon(torch.stack((centre, at_a, corner, at_b)), fill="blue")
+        disk.polygon(torch.stack((centre, at_a, corner, at_b)), fill="blue", zorder=3)
         disk.point(corner, "φ")
     for point, along, name in ((at_a, [0.0, 1.0], "a"), (at_b, [1.0, 0.0], "b")):
         disk.line(plane.line_in_direction(point, torch.tensor(along, dtype=torch.float64)), color="orange", style="--")

@@ -9,6 +9,7 @@ from hyplearn import plane
 from hyplearn.grading.spec import Case, Exercise, ExerciseSet, Property, Written, mistake
 
 CURVATURES = (1.0, 2.0, 0.5, 0.1, 10.0)
+BATCHED = (2.0, 0.1)  # curvatures that come in batches as well
 
 
 def turned(x: Tensor, angle: float) -> Tensor:
@@ -29,6 +30,7 @@ def _area_cases(draw):
     yield Case((right_angled, 1.0), "one triangle")
     for c in CURVATURES:
         yield Case((draw.uniform(0.1, 1.0, 3), c), "one triangle")
+    for c in BATCHED:
         yield Case((draw.uniform(0.1, 1.0, 4, 3), c), "a batch of 4")
     yield Case((draw.uniform(0.1, 1.0, 2, 5, 3), 0.5), "a batch of 2 x 5")
     yield Case((torch.zeros(3, dtype=torch.float64), 2.0), "an ideal triangle, all corners on the rim", edge=True)
@@ -99,6 +101,7 @@ def _parallelism_cases(draw):
     yield Case((torch.tensor(1.0, dtype=torch.float64), 1.0), "one distance")
     for c in CURVATURES:
         yield Case((draw.uniform(0.1, 3.0) / math.sqrt(c), c), "one distance")
+    for c in BATCHED:
         yield Case((draw.uniform(0.05, 4.0, 3, 4) / math.sqrt(c), c), "a batch of 3 x 4")
     yield Case((torch.zeros((), dtype=torch.float64), 2.0), "a point on the line", edge=True)
     yield Case(
@@ -227,6 +230,7 @@ def _geodesic_cases(draw):
     yield Case((*half, 1.0), "two points")
     for c in CURVATURES:
         yield Case((*_pairs(draw, c=c), c), "two points")
+    for c in BATCHED:
         yield Case((*_pairs(draw, 5, c=c), c), "a batch of 5")
     x, y = _pairs(draw, 2, 3, c=0.5)
     yield Case((x, y, 0.5), "a batch of 2 x 3")
@@ -406,6 +410,7 @@ def _angles_cases(draw):
     yield Case((zero, *right, 1.0), "one triangle, a corner at the centre")
     for c in CURVATURES:
         yield Case((*_triangle(draw, c=c), c), "one triangle")
+    for c in BATCHED:
         yield Case((*_triangle(draw, 4, c=c), c), "a batch of 4")
     yield Case((*_triangle(draw, 2, 3, c=0.5), 0.5), "a batch of 2 x 3")
     yield Case((zero, *_pairs(draw, 4, c=2.0), 2.0), "one corner against 4 pairs")
@@ -721,6 +726,7 @@ def _lambert_cases(draw):
     yield Case((half, half, 1.0), "one quadrilateral")
     for c in CURVATURES:
         yield Case((*_lambert_sides(draw, c=c), c), "one quadrilateral")
+    for c in BATCHED:
         yield Case((*_lambert_sides(draw, 6, c=c), c), "a batch of 6")
     yield Case((*_lambert_sides(draw, 2, 3, c=0.5), 0.5), "a batch of 2 x 3")
     a, b = _lambert_sides(draw, 4, c=2.0, high=0.3)
@@ -810,10 +816,11 @@ def _saccheri_cases(draw):
     one = torch.tensor(1.0, dtype=torch.float64)
     yield Case((one, one, 1.0), "one quadrilateral")
     for c in CURVATURES:
-        sides = draw.uniform(0.2, 2.5, 2) / math.sqrt(c)
-        yield Case((sides[0], sides[1], c), "one quadrilateral")
-        sides = draw.uniform(0.2, 2.5, 2, 5) / math.sqrt(c)
-        yield Case((sides[0], sides[1], c), "a batch of 5")
+        base, leg = draw.uniform(0.2, 2.5, 2) / math.sqrt(c)
+        yield Case((base, leg, c), "one quadrilateral")
+    for c in BATCHED:
+        base, leg = draw.uniform(0.2, 2.5, 2, 5) / math.sqrt(c)
+        yield Case((base, leg, c), "a batch of 5")
     yield Case((draw.uniform(0.2, 2.0, 2, 3), draw.uniform(0.2, 2.0, 2, 3), 0.5), "a batch of 2 x 3")
     yield Case((one, draw.uniform(0.2, 2.0, 4), 2.0), "one base, 4 legs")
     yield Case((draw.uniform(0.2, 2.0, 3), 0 * one, 2.0), "legs of length 0: summit and base coincide", edge=True)
