@@ -44,6 +44,13 @@ def _largest(dtype: torch.dtype) -> float:
     return math.log(torch.finfo(dtype).max) - 4
 
 
+def _into(memory: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """x * y, in memory that is no longer needed, unless a second derivative will need it."""
+    if torch.is_grad_enabled():
+        return x * y
+    return memory.mul_(y) if memory is x else memory.copy_(x).mul_(y)
+
+
 class _CoshSinhc(torch.autograd.Function):
     """(cosh s, sinh(s)/s) as functions of q = s^2, of which both are entire: nothing special happens at s = 0."""
 
@@ -91,9 +98,10 @@ class _FullyConnected(torch.autograd.Function):
         a = (y * A).mul_(sinhc).addcmul_(cosh, B, value=-1)
         t = asinh(a).mul_(T)
         w = t.clamp(-largest, largest).sinh_()
-        scale = w.abs().amax(dim, keepdim=True).clamp_min_(tiny)
+        size = w.abs()
+        scale = size.amax(dim, keepdim=True).clamp_min_(tiny)
         w.mul_(scale.reciprocal())
-        length = w.square().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
+        length = size.copy_(w).square_().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
         rho = asinh(length * scale)
         return w.mul_(rho.clamp_max(bound).div_(length * sqrt_c)), t, a, rho
 
@@ -110,30 +118,34 @@ class _FullyConnected(torch.autograd.Function):
         # dn'/dw = scale (1 + radial n' n'^T), here multiplied by cosh(rho), and dw/dt = cosh(t), here divided by it:
         # neither overflows. In `radial` 1 - rho/tanh(rho) cancels for small rho, where it is multiplied by rho^2.
         grad_out = torch.zeros_like(out) if grad_out is None else grad_out
-        along = (grad_out * out).sum(dim, keepdim=True)
+        work = grad_out * out
+        along = work.sum(dim, keepdim=True)
         radius, tanh = rho.clamp(tiny, ctx.bound), rho.clamp_min(tiny).tanh()
         scale = radius / (tanh * sqrt_c)
         radial = along * ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny) * sqrt_c
         if grad_rho is not None:
             radial = radial + grad_rho * sqrt_c / radius
-        cosh_t = (out / scale).square_().add_(rho.cosh().square().reciprocal()).sqrt_()
+        cosh_t = work.copy_(out).div_(scale).square_().add_(rho.cosh().square_().reciprocal_()).sqrt_()
         tail = (grad_out * scale).addcmul_(out, radial).mul_(cosh_t)
         grad_t = tail if grad_t is None else tail + grad_t
         # asinh'(a) = 1/sqrt(1 + a^2) with 1 and a^2 scaled by unit: right to sqrt(c) d = 66 in float32, and 0 beyond. A
         # smaller unit would make second derivatives overflow.
         unit = tiny**0.5
-        slope = torch.addcmul(torch.full_like(sqrt_c, unit), a, a, value=unit).rsqrt_()
+        slope = _into(work, a, unit * a.new_ones(())).mul_(a).add_(unit).rsqrt_()
         through = (grad_t * slope).mul_(T * unit**0.5)
         grad_a = through if grad_a is None else through + grad_a
         # a = y sinhc A - cosh B gives the sums of grad_a y from those of grad_a a: no need to have kept y.
-        product = grad_a * a
-        over_planes = (grad_a * B).sum(dim, keepdim=True)
-        over_points = (grad_a * cosh).sum_to_size(B.shape)
-        grad_sinhc = product.sum(dim, keepdim=True).addcmul_(cosh, over_planes).div_(sinhc)
+        over_points = _into(work, grad_a, cosh).sum_to_size(B.shape)
+        grad_T = _into(work, grad_t, t).sum_to_size(T.shape) / T
+        product = _into(work, grad_a, a)
         grad_A = (product.sum_to_size(A.shape) + B * over_points) / A
-        grad_T = (grad_t * t).sum_to_size(T.shape) / T
-        grad_y = (grad_a * sinhc).mul_(A)
-        return grad_y, -over_planes, grad_sinhc, grad_A, -over_points, grad_T, -along.sum() / sqrt_c, None, None
+        grad_cosh = grad_sinhc = None
+        if ctx.needs_input_grad[1]:  # not so in a first layer, whose input is data
+            along_a = product.sum(dim, keepdim=True)
+            grad_cosh = _into(work, grad_a, -B).sum(dim, keepdim=True)
+            grad_sinhc = along_a.addcmul_(cosh, grad_cosh, value=-1).div_(sinhc)
+        grad_y = _into(grad_a, grad_a, sinhc).mul_(A)
+        return grad_y, grad_cosh, grad_sinhc, grad_A, -over_points, grad_T, -along.sum() / sqrt_c, None, None
 
 
 def fully_connected(
