@@ -204,7 +204,9 @@ class Sandbox:
         library = Path(self._folder.name)
         strip_library(library, masked)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = json.dumps({"namespaces": isolation == "bubblewrap", "preload": PRELOAD})
+        settings = json.dumps(
+            {"namespaces": isolation == "bubblewrap", "preload": PRELOAD, "installation": _installation()}
+        )
         # `-P`: the current folder is not searched for modules.
         python = [sys.executable, "-P", "-m", "hyplearn.grading.zygote", str(theirs.fileno()), settings]
         if isolation == "bubblewrap":
@@ -284,6 +286,11 @@ def _environment(library: Path | str, home: Path | str) -> dict[str, str]:
     }
 
 
+def _installation() -> list[str]:
+    """The folders of Python and of its environment, outer ones first, under each of their names."""
+    return sorted({os.path.realpath(path) for path in (sys.base_prefix, sys.prefix)} | {sys.prefix, sys.base_prefix})
+
+
 def _bubblewrap(library: Path) -> list[str]:
     command = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--chdir", "/tmp"]
     command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -303,8 +310,8 @@ def _bubblewrap(library: Path) -> list[str]:
         command += ["--ro-bind-try", name, name]
     command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/student"]
     # Bound before the zygote drops its rights: it could not reach an installation under another user's home itself.
-    prefixes = {os.path.realpath(path) for path in (sys.base_prefix, sys.prefix)} | {sys.prefix, sys.base_prefix}
-    for prefix in sorted(prefixes):
+    prefixes = _installation()
+    for prefix in prefixes:
         if prefix.startswith("/usr"):
             continue
         for parent in reversed(Path(prefix).parents[:-1]):  # as above

@@ -9,7 +9,8 @@ mount, process, network, IPC), an empty /tmp, no /proc, limits on memory, thread
 system call filter that refuses new processes, networks, mounts and the like. Only system calls are made here, by
 ctypes: Python 3.11 has no `os.unshare`.
 
-    python -m hyplearn.grading.zygote FD SETTINGS    SETTINGS: JSON {"namespaces": bool, "preload": [module, ...]}
+    python -m hyplearn.grading.zygote FD SETTINGS    SETTINGS: JSON {"namespaces": bool, "preload": [module, ...],
+                                                     "installation": [folder, ...]}
 """
 
 import ctypes
@@ -36,7 +37,7 @@ NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_USERS, NEW_PIDS, NEW_NET = (
     *(0x00020000, 0x04000000, 0x08000000),
     *(0x10000000, 0x20000000, 0x40000000),
 )
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 16384, 1 << 18
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 INNER_ID = 1000
 
@@ -56,18 +57,19 @@ def main() -> None:
             return
         if os.fork() == 0:
             control.close()
-            _supervise(json.loads(order), settings["namespaces"], shell, *descriptors)
+            _supervise(json.loads(order), settings, shell, *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _supervise(order: dict, namespaces: bool, shell, data: int, leash: int) -> None:
+def _supervise(order: dict, settings: dict, shell, data: int, leash: int) -> None:
     """Sets up the surroundings, forks the worker into them, and tells on the leash how it ended. Does not return."""
+    namespaces = settings["namespaces"]
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         _set_limits(order)
         if namespaces:
-            _enter_namespaces(order)
+            _enter_namespaces(order, settings["installation"])
         pid = os.fork()
     except OSError as error:
         os.write(leash, _failure(error))
@@ -137,7 +139,7 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
-def _enter_namespaces(order: dict) -> None:
+def _enter_namespaces(order: dict, installation: list[str]) -> None:
     if order["uid"]:  # the grader is root: a real uid of the worker's own, so that the limit on threads counts it alone
         os.setgroups([])
         os.setresgid(*[order["uid"]] * 3)
@@ -150,7 +152,13 @@ def _enter_namespaces(order: dict) -> None:
             file.write(text)
     _call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
     size = f"size={order['disk']},nr_inodes=4096"
+    # Python itself may be installed below /tmp (a course that was cloned there): it is bound again into the empty one.
+    covered = [(folder, os.open(folder, os.O_PATH)) for folder in installation if folder.startswith("/tmp/")]
     _mount_empty("/tmp", f"{size},mode=700")
+    for folder, descriptor in covered:
+        os.makedirs(folder, exist_ok=True)
+        _call("mount", f"/proc/self/fd/{descriptor}".encode(), folder.encode(), None, MS_BIND | MS_REC, None)
+        os.close(descriptor)
     _mount_empty("/dev/shm", f"{size},mode=700")
     # The outer /proc shows the processes of other workers, and a fresh one is refused here (bubblewrap's is partly
     # covered, and the kernel lets nobody uncover it): none at all.
