@@ -369,6 +369,34 @@ def test_results_stay_in_the_model(chart):
             assert manifold.dist(x, y).isfinite().all() and manifold.dist0(y).isfinite().all()
 
 
+@pytest.mark.parametrize(
+    ("chart", "dtype", "reach"),
+    [
+        (Lorentz, torch.float32, 85),
+        (Lorentz, torch.float64, 340),
+        (NormalCoordinates, torch.float32, 340),
+        (NormalCoordinates, torch.float64, 340),
+        (PoincareBall, torch.float32, 12),
+        (PoincareBall, torch.float64, 32),
+    ],
+)
+def test_how_far_a_chart_reaches(chart, dtype, reach):
+    """Along an axis, where the coordinates hold the direction exactly: near, far and opposite pairs, and expmap."""
+    manifold = chart(2.0)
+    d = torch.tensor([reach, reach - 1.0, 0.5 * reach], dtype=torch.float64) / manifold.c.sqrt()
+    n = torch.stack((torch.zeros_like(d), d), -1)
+    x = manifold.from_normal(n.to(dtype))
+    eps = torch.finfo(
+        dtype
+    ).eps  # in the ball at this radius a distance is known to 1 %, from the coordinates' rounding
+    tolerance = {"rtol": 1e-2 if chart is PoincareBall else 4 * eps, "atol": 4 * eps * reach}
+    for a, b, expected in [(x, -x, 2 * d), (x[:1], x[1:], d[0] - d[1:]), (x, x.clone(), 0 * d)]:
+        out = manifold.dist(a, torch.cat((b[:, :1].abs(), b[:, 1:]), 1) if chart is Lorentz else b)
+        torch.testing.assert_close(out.double(), expected, **tolerance)
+    v = manifold.transp0(x, at_origin(manifold, (-n / 2).to(dtype)))
+    torch.testing.assert_close(manifold.dist0(manifold.expmap(x, v)).double(), d / 2, **tolerance)
+
+
 @charts
 def test_random_is_a_wrapped_normal_sample(chart):
     manifold = chart(3.0)

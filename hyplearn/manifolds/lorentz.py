@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
 from hyplearn.manifolds.poincare import gyrate
-from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, safe_sqrt, sinhc, tanhc
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, safe_sqrt, sinhc
 
 
 def time_of(s: Tensor, dim: int) -> Tensor:
@@ -23,12 +23,23 @@ def time_of(s: Tensor, dim: int) -> Tensor:
     return (1 + dot(s, s, dim)).sqrt()
 
 
+def along_and_across(s: Tensor, size: Tensor, w: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The unit vector u of s, the part <u, w> of w along it, and the vector across it. For |s| = size > 1 only.
+
+    Along an axis all three are exact, so radial motion keeps its digits at any radius.
+    """
+    unit = s / torch.where(size > 1, size, 1.0)
+    along = dot(unit, w, dim)
+    across = w - unit * along
+    return unit, along, across - unit * dot(unit, across, dim)  # again, for what rounding left of the first time
+
+
 def to_frame(s: Tensor, w: Tensor, dim: int) -> Tensor:
     """The tangent vector at the origin whose parallel transport to s has space part w."""
-    t, sw = time_of(s, dim), dot(s, w, dim)
-    f = w - s * (sw / (t * (1 + t)))
-    # f's radial part is w's over t, lost in the rounding of w: one step of refinement restores it.
-    return f + s * ((sw / t - dot(s, f, dim)) / dot(s, s, dim).clamp_min(1))
+    t, size = time_of(s, dim), norm(s, dim)
+    smooth = w - s * (dot(s, w, dim) / (t * (1 + t)))  # has derivatives at s = 0, and cancels far from it
+    unit, along, across = along_and_across(s, size, w, dim)
+    return torch.where(size > 1, unit * (along / t) + across, smooth)
 
 
 def from_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
@@ -36,17 +47,19 @@ def from_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
     return f + s * (dot(s, f, dim) / (1 + time_of(s, dim)))
 
 
-def area_squared(u: Tensor, v: Tensor, dim: int) -> Tensor:
-    """|u|^2 |v|^2 - <u, v>^2, for acute angles: the squared area of the parallelogram, without the subtraction.
+def base_and_height(u: Tensor, v: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """|L|^2 and |P|^2 with |L|^2 |P|^2 = |u|^2 |v|^2 - <u, v>^2, the squared area of a parallelogram (acute angles).
 
-    It is |L|^2 |P|^2, L the longer of the two and P the part across L of the shorter or of v - u, the least of all.
+    L is the longer side and P the part across L of the shorter one, or of v - u where that is shorter still: nothing
+    cancels. Not multiplied here, since the area overflows where its use does not.
     """
     uu, vv, D = dot(u, u, dim), dot(v, v, dim), v - u
     first = uu > vv
     L, S, LL = torch.where(first, u, v), torch.where(first, v, u), torch.maximum(uu, vv)
     S = torch.where(dot(D, D, dim) < torch.minimum(uu, vv), D, S)
-    P = S - L * (dot(S, L, dim) / torch.where(LL > 0, LL, 1.0))
-    return LL * dot(P, P, dim)
+    unit = L / torch.where(LL > 0, LL, 1.0).sqrt()  # along an axis it is exact, and then so is P at any radius
+    P = S - unit * dot(S, unit, dim)
+    return LL, dot(P, P, dim)
 
 
 def squared_chord(s1: Tensor, s2: Tensor, dim: int) -> Tensor:
@@ -56,7 +69,9 @@ def squared_chord(s1: Tensor, s2: Tensor, dim: int) -> Tensor:
     q = 2 ((t1 - 1) t2 + (t2 - 1) - <s1, s2>).
     """
     D, p, t1, t2 = s2 - s1, dot(s1, s2, dim), time_of(s1, dim), time_of(s2, dim)
-    near = 2 * (dot(D, D, dim) + area_squared(s1, s2, dim)) / (1 + t1 * t2 + p.clamp_min(0))
+    LL, PP = base_and_height(s1, s2, dim)
+    T = 1 + t1 * t2 + p.clamp_min(0)
+    near = 2 * (dot(D, D, dim) / T + LL / T * PP)
     far = 2 * (dot(s1, s1, dim) / (1 + t1) * t2 + dot(s2, s2, dim) / (1 + t2) - p)
     return torch.where(p > 0, near, far)
 
@@ -76,11 +91,17 @@ def translate(s: Tensor, y: Tensor, D: Tensor, gy: Tensor, dim: int) -> Tensor:
 
 
 def exp_frame(s: Tensor, f: Tensor, dim: int) -> Tensor:
-    """The space part of the point reached from s with the velocity of frame f."""
-    # The textbook cosh(|f|) s + sinh(|f|)/|f| w loses exp(2d) on the way inward; this loses exp(d), like the problem.
-    half = norm(f, dim) / 2
-    y = tanhc(half) * f / 2
-    return translate(s, y, s / (1 + time_of(s, dim)) + y, torch.cosh(half.clamp_max(170.0)) ** -2, dim)
+    """The space part of the point reached from s with the velocity of frame f: cosh(l) s + sinh(l)/l w, l = |f|."""
+    length = norm(f, dim)
+    f, length = f * (340 / length.clamp_min(340)), length.clamp_max(340)  # cosh overflows: go no farther than this
+    t, size, growth = time_of(s, dim), norm(s, dim), sinhc(length)
+    straight = torch.cosh(length) * s + growth * from_frame(s, f, dim)
+    # Inwards that cancels. There, from the triangle with the origin: with b the part of f across s, the result's part
+    # along s is sinh(d - l) + t sinh(l) (1 + cos(angle)), where 1 + cos(angle) = |b|^2 / (l (l - <u, f>)).
+    unit, rise, b = along_and_across(s, size, f, dim)
+    inward = (rise < 0) & (size > 1)
+    along = torch.sinh(asinh(size) - length) + t * growth * dot(b, b, dim) / torch.where(inward, length - rise, 1.0)
+    return torch.where(inward, along * unit + growth * b, straight)
 
 
 def transport_frame(s1: Tensor, s2: Tensor, D: Tensor, q: Tensor, f: Tensor, dim: int) -> Tensor:
@@ -169,7 +190,7 @@ class Lorentz(Manifold):
     def dist(self, x, y, dim=-1, keepdim=False):
         """2 asinh( sqrt(q) / 2 ) / sqrt(c) with the squared chord q, never acosh of the Minkowski product.
 
-        From float64 points right to a few eps, magnified to eps exp(sqrt(c) d) for radial pairs.
+        From float64 points right to 8 eps, or to what one rounding of their coordinates changes where that is more.
         """
         q = squared_chord(self._unit(x, dim), self._unit(y, dim), dim)
         return self._squeeze(2 * asinh(safe_sqrt(q) / 2) / self.c.sqrt(), dim, keepdim)
