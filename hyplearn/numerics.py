@@ -28,6 +28,11 @@ def double_inside(function):
     return wrapped
 
 
+def widen(*tensors: Tensor) -> tuple:
+    """The common dtype of floating tensors, and the tensors in float64."""
+    return functools.reduce(torch.promote_types, [t.dtype for t in tensors]), *(t.double() for t in tensors)
+
+
 def dot(x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
     """<x, y> along `dim`, which is kept."""
     return (x * y).sum(dim=dim, keepdim=True)

@@ -152,7 +152,7 @@ class RiemannianSGD(RiemannianOptimizer):
         grad = manifold.egrad2rgrad(x, -points.grad if group["maximize"] else points.grad)
         if momentum == 0:
             walk = manifold.retr if retraction else manifold.expmap
-            points.scatter_(points.params, manifold.projx(walk(x, -group["lr"] * grad)))
+            points.scatter_(points.params, walk(x, -group["lr"] * grad))
             return
         states = [self.state[p] for p in points.params]
         if states[0]["momentum_buffer"] is None:
@@ -164,7 +164,7 @@ class RiemannianSGD(RiemannianOptimizer):
             buffer = momentum * old + (1 - group["dampening"]) * grad
         direction = grad + momentum * buffer if group["nesterov"] else buffer
         y, buffer = _walk(manifold, x, direction, -group["lr"], buffer, retraction)
-        points.scatter_(points.params, manifold.projx(y))
+        points.scatter_(points.params, y)
         points.scatter_([s["momentum_buffer"] for s in states], buffer)
 
 
@@ -252,7 +252,7 @@ class RiemannianAdam(RiemannianOptimizer):
         t = states[0]["step"].item()
         pace = -group["lr"] / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + group["eps"])
         y, m = manifold.geodesic_flow(x, m, pace)
-        points.scatter_(points.params, manifold.projx(y))
+        points.scatter_(points.params, y)
         points.scatter_([s["exp_avg"] for s in states], m)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-from hyplearn.numerics import asinh, asinhc, clip_norm, dot, double_inside, norm, one_minus_csq, sinhc, tanhc
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, norm, one_minus_csq, sinhc, tanhc, widen
 
 
 def gyrate(u: Tensor, v: Tensor, D: Tensor, gu: Tensor, gv: Tensor, w: Tensor, c: Tensor, dim: int) -> Tensor:
@@ -35,8 +35,11 @@ class PoincareBall(Manifold):
     """
 
     def _gap(self, x: Tensor, dim: int) -> Tensor:
-        """g(x) of a float64 point; `dim` is kept."""
-        return one_minus_csq(x, self.c, dim)
+        """g(x) in float64; `dim` is kept."""
+        if x.dtype == torch.float64:
+            return one_minus_csq(x, self.c, dim)
+        # In float32 the plain form will do: g >= 6e-8 there, of which float64's 1e-16 is 2e-9. It is 5 times faster.
+        return 1 - self.c * dot(x.double(), x.double(), dim)
 
     def _rounded(self, x: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
         """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
@@ -50,106 +53,119 @@ class PoincareBall(Manifold):
         return torch.zeros(*size, dtype=dtype, device=device)
 
     def projx(self, x, dim=-1):
-        wide = x.double()
-        return torch.where(self._gap(wide, dim) > 0, x, self._rounded(wide, x.dtype, dim))
+        return torch.where(self._gap(x, dim) > 0, x, self._rounded(x.double(), x.dtype, dim))
 
     def proju(self, x, v, dim=-1):
         return v
 
     def check_point(self, x, dim=-1, name="x"):
         super().check_point(x, dim, name)
-        if not bool((self._gap(x.double(), dim) > 0).all()):
+        if not bool((self._gap(x, dim) > 0).all()):
             raise ValueError(f"{name} must lie inside the ball of radius 1/sqrt(c); use projx to bring it there")
 
     # --- metric ---------------------------------------------------------------------------------------------------
 
-    @double_inside
     def lambda_x(self, x: Tensor, dim: int = -1, keepdim: bool = False) -> Tensor:
         """The conformal factor 2 / (1 - c|x|^2), by which the metric stretches lengths at x."""
-        return self._squeeze(2 / self._gap(x, dim), dim, keepdim)
+        return self._squeeze(2 / self._gap(x, dim), dim, keepdim).to(x.dtype)
 
-    @double_inside
     def inner(self, x, u, v=None, dim=-1, keepdim=False):
-        return self._squeeze((2 / self._gap(x, dim)) ** 2 * dot(u, u if v is None else v, dim), dim, keepdim)
+        factor = (2 / self._gap(x, dim)) ** 2
+        dtype, _, u, v = widen(x, u, u if v is None else v)
+        return self._squeeze(factor * dot(u, v, dim), dim, keepdim).to(dtype)
 
-    @double_inside
     def norm(self, x, v, dim=-1, keepdim=False):
-        return self._squeeze(2 / self._gap(x, dim) * norm(v, dim), dim, keepdim)
+        factor = 2 / self._gap(x, dim)
+        dtype, _, v = widen(x, v)
+        return self._squeeze(factor * norm(v, dim), dim, keepdim).to(dtype)
 
-    @double_inside
     def egrad2rgrad(self, x, grad, dim=-1):
-        return (self._gap(x, dim) / 2) ** 2 * grad
+        dtype = torch.promote_types(x.dtype, grad.dtype)
+        return ((self._gap(x, dim) / 2) ** 2 * grad).to(dtype)
 
     # --- distances and geodesics ----------------------------------------------------------------------------------
 
-    @double_inside
     def dist(self, x, y, dim=-1, keepdim=False):
         """2 asinh( sqrt(c) |x - y| / sqrt(g(x) g(y)) ) / sqrt(c): no digit is lost for near pairs, as with acosh."""
-        s = self.c.sqrt()
-        half = asinh(s * norm(x - y, dim) / (self._gap(x, dim) * self._gap(y, dim)).sqrt())
-        return self._squeeze(2 / s * half, dim, keepdim)
+        s, gaps = self.c.sqrt(), self._gap(x, dim) * self._gap(y, dim)
+        dtype, x, y = widen(x, y)
+        return self._squeeze(2 / s * asinh(s * norm(x - y, dim) / gaps.sqrt()), dim, keepdim).to(dtype)
 
-    @double_inside
     def dist0(self, x, dim=-1, keepdim=False):
-        s = self.c.sqrt()
-        return self._squeeze(2 / s * asinh(s * norm(x, dim) / self._gap(x, dim).sqrt()), dim, keepdim)
+        s, root = self.c.sqrt(), self._gap(x, dim).sqrt()
+        return self._squeeze(2 / s * asinh(s * norm(x.double(), dim) / root), dim, keepdim).to(x.dtype)
 
     def _ball_factors(self, x):
         return x, (self.c.sqrt() / self._gap(x, -1)).sqrt()  # x itself: scaled to the unit ball it would be rounded
 
-    def expmap(self, x, v, dim=-1):
-        dtype, x, v = torch.promote_types(x.dtype, v.dtype), x.double(), v.double()
-        gx = self._gap(x, dim)
+    def _exp(self, x: Tensor, v: Tensor, gx: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """exp_x(v) = x (+) tanh(sqrt(c)|v|_x / 2) v / (sqrt(c)|v|) and its gap, in float64, not yet rounded."""
         half = self.c.sqrt() * norm(v, dim) / gx  # sqrt(c)/2 times the length of v
-        y = tanhc(half) * v / gx
-        gy = torch.cosh(half.clamp_max(350.0)) ** -2  # from the length: y is rounded, 1 - c|y|^2 would be noise
-        return self._rounded(self._add(x, y, gx, gy, dim), dtype, dim)
+        w = tanhc(half) * v / gx
+        gw = torch.cosh(half.clamp_max(350.0)) ** -2  # from the length: w is rounded, 1 - c|w|^2 would be noise
+        return self._add(x, w, gx, gw, dim)
 
-    @double_inside
+    def expmap(self, x, v, dim=-1):
+        gx = self._gap(x, dim)
+        dtype, x, v = widen(x, v)
+        return self._rounded(self._exp(x, v, gx, dim)[0], dtype, dim)
+
+    def geodesic_flow(self, x, v, t, dim=-1):
+        gx = self._gap(x, dim)
+        dtype, x, v = widen(x, v)
+        y, gy = self._exp(x, t * v, gx, dim)
+        y = self._rounded(y, dtype, dim)
+        D = y.double() - x
+        return y, (gyrate(y.double(), -x, D, gy, gx, v, self.c, dim) * (gy / gx)).to(dtype)
+
     def logmap(self, x, y, dim=-1):
         """(z / sinh z) (g(x) D - c|D|^2 x) / g(y) with D = y - x and z = sqrt(c) dist(x, y)."""
-        gx, gy, D = self._gap(x, dim), self._gap(y, dim), y - x
+        gx, gy = self._gap(x, dim), self._gap(y, dim)
+        dtype, x, y = widen(x, y)
+        D = y - x
         z = 2 * asinh(self.c.sqrt() * norm(D, dim) / (gx * gy).sqrt())
-        return (gx * D - self.c * dot(D, D, dim) * x) / (gy * sinhc(z))
+        return ((gx * D - self.c * dot(D, D, dim) * x) / (gy * sinhc(z))).to(dtype)
 
     def expmap0(self, v, dim=-1):
         """tanh(sqrt(c)|v|) v / (sqrt(c)|v|)."""
         wide = v.double()
         return self._rounded(tanhc(self.c.sqrt() * norm(wide, dim)) * wide, v.dtype, dim)
 
-    @double_inside
     def logmap0(self, y, dim=-1):
         """atanh(sqrt(c)|y|) y / (sqrt(c)|y|), with atanh(r) = asinh(r / sqrt(1 - r^2))."""
         root = self._gap(y, dim).sqrt()
-        return asinhc(self.c.sqrt() * norm(y, dim) / root) / root * y
+        return (asinhc(self.c.sqrt() * norm(y.double(), dim) / root) / root * y).to(y.dtype)
 
-    @double_inside
     def transp(self, x, y, v, dim=-1):
         """gyr[y, -x] v g(y) / g(x) (Ungar 2008, eq. 5.53)."""
         gx, gy = self._gap(x, dim), self._gap(y, dim)
-        return gyrate(y, -x, y - x, gy, gx, v, self.c, dim) * gy / gx
+        dtype, x, y, v = widen(x, y, v)
+        return (gyrate(y, -x, y - x, gy, gx, v, self.c, dim) * (gy / gx)).to(dtype)
 
-    @double_inside
     def transp0(self, y, v, dim=-1):
-        return self._gap(y, dim) * v
+        dtype = torch.promote_types(y.dtype, v.dtype)
+        return (self._gap(y, dim) * v).to(dtype)
 
     def retr(self, x, v, dim=-1):
         return self.projx(x + v, dim)
 
     # --- gyrovector operations ------------------------------------------------------------------------------------
 
-    def _add(self, x: Tensor, y: Tensor, gx: Tensor, gy: Tensor, dim: int) -> Tensor:
+    def _add(self, x: Tensor, y: Tensor, gx: Tensor, gy: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """x (+) y and its gap, in float64, not yet rounded."""
         D = x + y
-        cDD = self.c * dot(D, D, dim)
-        return (cDD * x + gx * D) / (cDD + gx * gy)
+        cDD, gaps = self.c * dot(D, D, dim), gx * gy
+        scale = 1 / (cDD + gaps)
+        return (cDD * scale) * x + (gx * scale) * D, gaps * scale
 
     def mobius_add(self, x: Tensor, y: Tensor, dim: int = -1) -> Tensor:
         """x (+) y = (c|D|^2 x + g(x) D) / (c|D|^2 + g(x) g(y)) with D = x + y; the same as Ungar's
 
         ((1 + 2c<x,y> + c|y|^2) x + (1 - c|x|^2) y) / (1 + 2c<x,y> + c^2|x|^2|y|^2), without its cancellation.
         """
-        dtype, x, y = torch.promote_types(x.dtype, y.dtype), x.double(), y.double()
-        return self._rounded(self._add(x, y, self._gap(x, dim), self._gap(y, dim), dim), dtype, dim)
+        gx, gy = self._gap(x, dim), self._gap(y, dim)
+        dtype, x, y = widen(x, y)
+        return self._rounded(self._add(x, y, gx, gy, dim)[0], dtype, dim)
 
     def mobius_scalar_mul(self, r: float | Tensor, x: Tensor, dim: int = -1) -> Tensor:
         """r (*) x = tanh(r atanh(sqrt(c)|x|)) x / (sqrt(c)|x|): the point at r times the distance from the origin.
@@ -165,10 +181,11 @@ class PoincareBall(Manifold):
         v = self.logmap0(x.double(), dim).movedim(dim, -1) @ m.double().mT
         return self._rounded(self.expmap0(v).movedim(-1, dim), dtype, dim)
 
-    @double_inside
     def gyration(self, u: Tensor, v: Tensor, w: Tensor, dim: int = -1) -> Tensor:
         """gyr[u, v] w = -(u + v) + (u + (v + w)), all sums Mobius: a rotation of w in the plane of u and v."""
-        return gyrate(u, v, u + v, self._gap(u, dim), self._gap(v, dim), w, self.c, dim)
+        gu, gv = self._gap(u, dim), self._gap(v, dim)
+        dtype, u, v, w = widen(u, v, w)
+        return gyrate(u, v, u + v, gu, gv, w, self.c, dim).to(dtype)
 
     # --- the hub --------------------------------------------------------------------------------------------------
 
