@@ -70,6 +70,13 @@ def test_right_wrong_and_unattempted_look_different():
     assert "all" not in messages[0].split() and "hidden ones give the points" in messages[0]
 
 
+def test_a_masked_function_is_not_taken_for_a_stub():
+    def answer(x, c):
+        raise NotImplementedError("length: this is what you are asked to write")
+
+    assert "raised    NotImplementedError: length: this is what you are asked to write" in said(answer)
+
+
 def test_a_wrong_value_is_explained():
     message = said(lambda x, c: x.norm(dim=-1))
     assert message.startswith("✗ length: the value is wrong")

@@ -14,7 +14,8 @@
 #
 # **How to work.** Replace `raise NotImplementedError` by your code and run the cell, then the `check` below it. A wrong
 # answer is not only refused: the check shows an input, what it expected, what it got, and often which slip it was.
-# The same functions are tested once more with other inputs when you hand in; those hidden checks give the points.
+# The same functions are tested once more with other inputs when you hand in; those hidden checks give the points. (The
+# library's own versions of these functions are switched off then.)
 #
 # **What holds everywhere.** The plane has curvature $-c$ with a number $c > 0$, and is drawn as the open disk of radius
 # $1/\sqrt c$. Angles are in radians. Tensors are `float32` or `float64`, results have the dtype of the input, and no

@@ -61,6 +61,11 @@ def area_of_the_whole_batch(angles, c):
     return (torch.pi - angles.sum()) / c
 
 
+@mistake("The angles are in radians, and so is their sum: a straight angle is pi, not 180.")
+def area_in_degrees(angles, c):
+    return (180 - torch.rad2deg(angles).sum(-1)) / c
+
+
 AREA = Exercise(
     name="triangle_area",
     title="The area of a triangle from its angles",
@@ -91,6 +96,7 @@ AREA = Exercise(
         area_over_sqrt_c,
         area_as_on_a_sphere,
         area_of_the_whole_batch,
+        area_in_degrees,
     ],
 )
 
@@ -649,6 +655,13 @@ def relation_meet_at_infinity(first, second):
     return torch.where(shared_p & shared_q, 3, torch.where(shared_p | shared_q | crossing, 0, 2))
 
 
+@mistake("Common ideal points are a case of their own: one makes limiting parallels, 1, two make it the same line, 3.")
+def relation_common_ends_forgotten(first, second):
+    start = first[..., :1]
+    span, p, q = torch.remainder(torch.cat((first[..., 1:], second), -1) - start, 2 * torch.pi).unbind(-1)
+    return torch.where((p < span) != (q < span), 0, 2)
+
+
 @mistake("Two common ideal points make it the same line, 3; limiting parallels share exactly one.")
 def relation_parallel_to_itself(first, second):
     start = first[..., :1]
@@ -706,6 +719,7 @@ RELATION = Exercise(
     mistakes=[
         relation_without_full_turns,
         relation_meet_at_infinity,
+        relation_common_ends_forgotten,
         relation_parallel_to_itself,
         relation_sorted_ends_assumed,
         relation_swapped,
