@@ -229,7 +229,10 @@ def _input(exercise: Exercise, case: Case, index: tuple[int, ...] | None = None)
 def _entry(exercise: Exercise, case: Case, index: tuple[int, ...]) -> tuple[tuple, tuple[int, ...]]:
     cores = [int(name in exercise.vectors) for name in exercise.arguments]
     tensors = [(a, core) for a, core in zip(case.args, cores, strict=False) if isinstance(a, Tensor)]
-    batch = torch.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in tensors))
+    try:
+        batch = torch.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in tensors))
+    except RuntimeError:  # the arguments are no batches of one shape: show them whole
+        return case.args, ()
     if case.construct is not None or len(index) < len(batch):
         return case.args, ()
     place = index[: len(batch)]
