@@ -227,7 +227,7 @@ def _input(exercise: Exercise, case: Case, index: tuple[int, ...] | None = None)
 
 
 def _entry(exercise: Exercise, case: Case, index: tuple[int, ...]) -> tuple[tuple, tuple[int, ...]]:
-    cores = [int(name in exercise.vectors) for name in exercise.arguments]
+    cores = [(name in exercise.vectors) + (name in exercise.sets) for name in exercise.arguments]
     tensors = [(a, core) for a, core in zip(case.args, cores, strict=False) if isinstance(a, Tensor)]
     try:
         batch = torch.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in tensors))

@@ -120,6 +120,8 @@ class Exercise:
         mistakes: at least three.
         properties: hold on every case that is neither an edge case nor raises.
         vectors: the arguments whose last dimension holds the coordinates of one object; all others are numbers.
+        sets: the arguments with a dimension more, which counts the members of one set: the N points of a mean (..., N,
+            n), their weights (..., N). A message then shows the whole set to which a wrong entry belongs.
         outputs: the names of the values returned, where it is a tuple.
         differentiable: gradients are compared, for every floating tensor among the arguments.
         rounding: `rounding(value, e)` is what comes out in place of a value if an accepted form makes a rounding error
@@ -139,6 +141,7 @@ class Exercise:
     oracle: Callable | None = None
     properties: Sequence[Property] = ()
     vectors: Sequence[str] = ()
+    sets: Sequence[str] = ()
     outputs: Sequence[str] = ()
     differentiable: bool = True
     rounding: Callable[[Tensor, float], Tensor] | None = None
