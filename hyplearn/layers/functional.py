@@ -143,7 +143,7 @@ class _FullyConnected(torch.autograd.Function):
         if ctx.needs_input_grad[1]:  # not so in a first layer, whose input is data
             along_a = product.sum(dim, keepdim=True)
             grad_cosh = _into(work, grad_a, -B).sum(dim, keepdim=True)
-            grad_sinhc = along_a.addcmul_(cosh, grad_cosh, value=-1).div_(sinhc)
+            grad_sinhc = (along_a - cosh * grad_cosh).div_(sinhc)
         grad_y = _into(grad_a, grad_a, sinhc).mul_(A)
         return grad_y, grad_cosh, grad_sinhc, grad_A, -over_points, grad_T, -along.sum() / sqrt_c, None, None
 
