@@ -239,8 +239,10 @@ class RiemannianAdam(RiemannianOptimizer):
         manifold, (beta1, beta2) = group["manifold"], group["betas"]
         states = [self.state[p] for p in points.params]
         x = points.gather(points.params)
-        grad = manifold.egrad2rgrad(x, -points.grad if group["maximize"] else points.grad)
-        square = manifold.inner(x, grad, keepdim=True)
+        partials = -points.grad if group["maximize"] else points.grad
+        grad = manifold.egrad2rgrad(x, partials)
+        # |grad f|^2 = df(grad f): the pairing of partial derivatives and gradient needs no metric.
+        square = (partials * grad).sum(dim=-1, keepdim=True)
         m = points.gather([s["exp_avg"] for s in states]).lerp(grad, 1 - beta1)
         v = points.gather([s["exp_avg_sq"] for s in states]).lerp(square, 1 - beta2)
         points.scatter_([s["exp_avg_sq"] for s in states], v)

@@ -269,3 +269,27 @@ def test_bug_hypll_momentum_stayed_the_first_gradient():
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make(nn.Parameter(torch.zeros(2, 2)))
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+@pytest.mark.parametrize("radius", [0.01, 1.0, 6.0])
+@pytest.mark.parametrize("t", [-0.7, 0.0, 1.5])
+def test_the_balls_geodesic_flow_is_expmap_and_transport(c, radius, t):
+    ball, generator = PoincareBall(c), torch.Generator().manual_seed(0)
+    n = torch.randn(50, 3, generator=generator, dtype=torch.float64)
+    x = ball.from_normal(n / n.norm(dim=1, keepdim=True) * radius / c**0.5)
+    v = torch.randn(50, 3, generator=generator, dtype=torch.float64)
+    v = v / ball.norm(x, v, keepdim=True) / c**0.5
+    y, velocity = ball.geodesic_flow(x, v, t)
+    expected = ball.expmap(x, t * v)
+    # One rounding of a point's coordinates moves it by eps cosh^2(radius / 2) and more, in units of distance.
+    tolerance = 1e-14 * torch.tensor(radius + abs(t)).cosh().item() ** 2
+    assert ball.dist(y, expected).max() * c**0.5 < tolerance
+    assert ball.norm(expected, velocity - ball.transp(x, expected, v)).max() * c**0.5 < tolerance
+
+
+def test_adam_can_go_uphill():
+    ball, x = PoincareBall(0.5), nn.Parameter(ball_points(0.5, 4, 2))
+    before = ball.dist0(x)
+    run(RiemannianAdam([x], lr=0.1, manifold=ball, maximize=True), lambda: ball.dist0(x).sum(), 1)
+    assert torch.allclose(ball.dist0(x), before + 0.1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hyplearn.manifolds.base import Manifold
-from hyplearn.numerics import asinh, asinhc, clip_norm, dot, norm, one_minus_csq, sinhc, tanhc, widen
+from hyplearn.numerics import asinh, asinhc, clip_norm, dot, norm, one_minus_csq, safe_sqrt, sinhc, tanhc, widen
 
 
 def gyrate(u: Tensor, v: Tensor, D: Tensor, gu: Tensor, gv: Tensor, w: Tensor, c: Tensor, dim: int) -> Tensor:
@@ -43,9 +43,14 @@ class PoincareBall(Manifold):
 
     def _rounded(self, x: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
         """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
-        # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
-        limit = (1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)) / self.c.sqrt()
+        limit = self._limit(dtype) / self.c.sqrt()
         return clip_norm(x, limit, limit, dim).to(dtype)
+
+    @staticmethod
+    def _limit(dtype: torch.dtype) -> float:
+        """The largest sqrt(c)|x| that stays below 1 whatever the rounding."""
+        # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
+        return 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
 
     # --- points and tangent vectors -------------------------------------------------------------------------------
 
@@ -112,11 +117,26 @@ class PoincareBall(Manifold):
 
     def geodesic_flow(self, x, v, t, dim=-1):
         gx = self._gap(x, dim)
-        dtype, x, v = widen(x, v)
-        y, gy = self._exp(x, t * v, gx, dim)
-        y = self._rounded(y, dtype, dim)
-        D = y.double() - x
-        return y, (gyrate(y.double(), -x, D, gy, gx, v, self.c, dim) * (gy / gx)).to(dtype)
+        dtype, x, v, t = widen(x, v, torch.as_tensor(t, dtype=x.dtype, device=x.device))
+        # Point and velocity both lie in the plane of x and v, so the vectors are read a few times only, and all else is
+        # one number per point. With exp_x(t v) = x (+) w, w = k v, D = x + w and g(y) = g(x) g(w) / h:
+        c, vv = self.c, dot(v, v, dim)
+        half = c.sqrt() * safe_sqrt(vv) * t.abs() / gx
+        k = tanhc(half) * t / gx
+        D = torch.addcmul(x, k, v)
+        cDD, gw = c * dot(D, D, dim), torch.cosh(half.clamp_max(350.0)) ** -2
+        h = cDD + gx * gw
+        a, b = (cDD + gx) / h, gx * k / h  # y = a x + b v
+        q = 2 * c * k / h
+        along_x, along_v = q * vv * (cDD + gx - c * k * dot(D, v, dim)), 1 - q * (dot(D, v, dim) - gx * k * vv)
+        # The dtype's last point before the boundary, as in `_rounded`; the velocity keeps its length there.
+        limit = self._limit(dtype)
+        gy = gx * gw / h
+        inside = gy > 1 - limit**2
+        pull = torch.where(inside, 1.0, limit / (1 - gy).sqrt())
+        shrink = gy.clamp_min(1 - limit**2) / gx
+        y = (a * pull) * x + (b * pull) * v
+        return y.to(dtype), ((along_x * shrink) * x + (along_v * shrink) * v).to(dtype)
 
     def logmap(self, x, y, dim=-1):
         """(z / sinh z) (g(x) D - c|D|^2 x) / g(y) with D = y - x and z = sqrt(c) dist(x, y)."""
