@@ -245,3 +245,11 @@ def test_two_processes_train_as_one_does(tmp_path):
     ]
     one, two = ([float(v) for v in out.split()] for out in outputs)
     assert one == pytest.approx(two, rel=1e-9)
+
+
+def test_the_history_draws_itself_without_touching_pyplot():
+    code = "from test_training import *; axes = train(network()).plot()"
+    code += "; print(len(axes.lines), 'matplotlib.pyplot' in sys.modules)"
+    where = os.path.dirname(__file__)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=where).stdout
+    assert out.split() == ["1", "False"]

@@ -21,9 +21,9 @@ class History(list):
     def plot(self, ax=None):
         """Draws loss and metrics against the epoch; returns matplotlib's axes."""
         if ax is None:
-            import matplotlib.pyplot as plt
+            from hyplearn import viz
 
-            ax = plt.figure(figsize=(5, 3)).add_subplot()
+            ax = viz.chart(5, 3)[1]
         for name in self[-1] if self else ():
             if name not in ("epoch", "seconds"):
                 ax.plot(self.column("epoch"), self.column(name), marker=".", label=name)

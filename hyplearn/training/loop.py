@@ -228,11 +228,9 @@ def _scores(output, y, value, metrics) -> dict[str, Tensor]:
 
 def _show(history: History, progress: bool, live_plot: bool) -> None:
     if live_plot:
-        import matplotlib.pyplot as plt
         from IPython.display import clear_output, display
 
         clear_output(wait=True)
         display(history.plot().figure)
-        plt.close("all")
     elif progress:
         tqdm.write("  ".join(f"{k} {v:.4g}" for k, v in history[-1].items()))
