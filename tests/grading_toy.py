@@ -2,9 +2,11 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
+import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
@@ -16,6 +18,7 @@ from hyplearn.grading.isolation import Limits
 from hyplearn.grading.spec import Case, Exercise, ExerciseSet, Written, mistake
 
 NAME = "99_toy"
+needs_bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt install it")
 QUICK = Limits(cell=8.0, call=5.0, question=20.0, submission=120.0)
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from grading_toy import ANSWERS, NAME, QUICK, RELEASE, SET, answered, grade_toys, hand_in, points
+from grading_toy import ANSWERS, NAME, QUICK, RELEASE, SET, answered, grade_toys, hand_in, needs_bubblewrap, points
 
 from hyplearn.errors import BadInput, Failed
 from hyplearn.grading import wire
 from hyplearn.grading.isolation import Sandbox, masked_names, strip_library
 from hyplearn.grading.verify import verify_file
-
-needs_bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt install it")
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +194,7 @@ def test_metadata_give_no_points(change, tmp_path, sandbox):
     assert [question.max_score for question in found.values()] == [2.0, 1.0, 3.0, 2.0, 2.0]
 
 
+@pytest.mark.slow
 @needs_bubblewrap
 def test_in_the_whole_run_the_honest_keep_their_marks(tmp_path):
     submitted, out = tmp_path / "submitted", tmp_path / "out"

@@ -82,7 +82,13 @@ def _find_notebook(folder: Path, student: str, assignment: str) -> Submission:
 
 def read_submission(path: Path) -> nbformat.NotebookNode:
     """The notebook in a file, with sources as text, in format 4; Unreadable where there is none."""
-    text = _read_regular(path)
+    content = read_content(path)
+    if not content.strip():
+        raise Unreadable("the notebook is empty")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("the notebook is not UTF-8 text") from None
     try:
         data = json.loads(text)
     except RecursionError:
@@ -102,10 +108,13 @@ def read_submission(path: Path) -> nbformat.NotebookNode:
         raise Unreadable("the notebook has no cells that can be read")
     if len(cells) > CELLS_LIMIT:
         raise Unreadable(f"the notebook has more than {CELLS_LIMIT} cells")
-    return nbformat.v4.new_notebook(cells=[cell for cell in map(_read_cell, cells) if cell])
+    kept = [_read_cell(number, cell) for number, cell in enumerate(cells)]
+    # Not nbformat's constructor: it would give new ids to cells that share one.
+    return nbformat.NotebookNode(cells=[cell for cell in kept if cell])
 
 
-def _read_regular(path: Path) -> str:
+def read_content(path: Path) -> bytes:
+    """The bytes of a submitted file; Unreadable where it is no regular file of a reasonable size."""
     try:
         # O_NOFOLLOW: a link could name a file of the instructor's. O_NONBLOCK: a pipe would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -118,16 +127,10 @@ def _read_regular(path: Path) -> str:
             raise Unreadable("the notebook is not a regular file")
         if status.st_size > SIZE_LIMIT:
             raise Unreadable(f"the notebook is larger than {SIZE_LIMIT >> 20} MB; clear its outputs and submit again")
-        content = file.read(SIZE_LIMIT + 1)
-    if not content.strip():
-        raise Unreadable("the notebook is empty")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("the notebook is not UTF-8 text") from None
+        return file.read(SIZE_LIMIT)
 
 
-def _read_cell(cell) -> nbformat.NotebookNode | None:
+def _read_cell(number: int, cell) -> nbformat.NotebookNode | None:
     """What counts of a submitted cell: kind, source, id and grade id. Everything else stays behind."""
     if not isinstance(cell, dict):
         return None
@@ -144,5 +147,6 @@ def _read_cell(cell) -> nbformat.NotebookNode | None:
     grade_id = nbgrader.get("grade_id")
     kept = {"nbgrader": {"grade_id": grade_id}} if isinstance(grade_id, str) else {}
     made = new(source, metadata=kept)
-    made["id"] = cell["id"] if isinstance(cell.get("id"), str) else ""
+    named = isinstance(cell.get("id"), str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell["id"])
+    made["id"] = cell["id"] if named else f"unnamed-{number}"
     return made

@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 import hyplearn
 from hyplearn.course.layout import Course, write
-from hyplearn.errors import BadInput
+from hyplearn.errors import BadInput, Failed
 from hyplearn.grading.check import course_secret
-from hyplearn.grading.collect import Submission, find_submissions, read_submission
+from hyplearn.grading.collect import Submission, Unreadable, find_submissions, read_content, read_submission
 from hyplearn.grading.isolation import DEFAULT, Limits, Sandbox, masked_names, require
 from hyplearn.grading.spec import ExerciseSet, load_set, set_names
 from hyplearn.grading.transplant import transplant
@@ -35,6 +35,7 @@ from hyplearn.grading.verify import Question, Result, verify_file
 from hyplearn.grading.worker import warm_up
 
 FAILED = "could not be graded"
+LOCK_WAIT = 60  # seconds for another program (the formgrader) to let go of the gradebook
 
 
 def add_arguments(parser) -> None:
@@ -100,8 +101,13 @@ def grade(
         raise BadInput(f"SUBMITTED_DIR: no submission {whose}in {submitted}/<student>/<assignment>/")
     out.mkdir(parents=True, exist_ok=True)
     keys = {name: _fingerprint(sets[name], releases[name]) for name in sets}
-    results = _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits)
-    return _record_all(results, out, sets, releases, config)
+    try:
+        results = _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits)
+        return _record_all(results, out, sets, releases, config)
+    except OSError as error:
+        raise Failed(
+            f"--out: cannot write to {out} ({error.strerror}); mend that and run the same command again"
+        ) from None
 
 
 # --- first all verdicts, each kept in a file --------------------------------------------------------------------------
@@ -131,9 +137,9 @@ def _fingerprint(exercises: ExerciseSet, release) -> str:
 def _key(submission: Submission, fingerprint: str) -> str:
     digest = hashlib.sha256(fingerprint.encode())
     try:
-        digest.update(submission.path.read_bytes())
-    except OSError as error:
-        digest.update(str(error.errno).encode())
+        digest.update(read_content(submission.path))
+    except Unreadable as error:
+        digest.update(str(error).encode())
     return digest.hexdigest()
 
 
@@ -152,6 +158,7 @@ def _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation
             todo.append(job)
     todo.sort(key=lambda job: job.submission.assignment)  # a sandbox serves one assignment: few changes
     failed = 0
+    tqdm.monitor_interval = 0  # no thread that watches the bar: forks and threads do not mix
     with tqdm(total=len(todo), desc="grading", unit="", disable=not todo, file=sys.stderr) as bar:
         for job, result in _in_parallel(todo, sets, releases, jobs, isolation, limits):
             _remember(job, result)
@@ -172,9 +179,8 @@ def _known(job: Job) -> Result | None:
 
 
 def _remember(job: Job, result: Result) -> None:
-    if not result.final:
-        return
-    write(job.verdict_path, json.dumps({"key": job.key, "result": asdict(result)}))
+    if result.final:
+        write(job.verdict_path, json.dumps({"key": job.key, "result": asdict(result)}))
 
 
 def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, limits: Limits):
@@ -250,17 +256,17 @@ def _serve(pipe, other_end, sets, releases, isolation, limits) -> None:
 def _record_all(results: dict[Submission, Result], out, sets, releases, config):
     from hyplearn.grading.gradebook import Book, write_table
 
-    book = Book(out, config)
+    book = _when_unlocked(lambda: Book(out, config))
     for name in {submission.assignment for submission in results} & set(sets):
-        book.add_assignment(name, releases[name])
+        _when_unlocked(lambda name=name: book.add_assignment(name, releases[name]))
     order = sorted(results, key=lambda submission: (submission.student, submission.assignment))
     bar = tqdm(order, desc="writing", unit="", file=sys.stderr, disable=len(order) < 20)
-    grades = [_record(book, submission, results[submission], sets, releases) for submission in bar]
+    grades = [_record(book, submission, results[submission], out, sets, releases) for submission in bar]
     write_table(out / "grades.csv", grades)
     return grades
 
 
-def _record(book, submission: Submission, result: Result, sets, releases):
+def _record(book, submission: Submission, result: Result, out, sets, releases):
     from hyplearn.grading.gradebook import Grade
 
     name = submission.assignment
@@ -272,7 +278,24 @@ def _record(book, submission: Submission, result: Result, sets, releases):
         result.questions = [Question(item.name, 0.0, float(item.points), FAILED) for item in items]
     else:
         notebook, _ = transplant(notebook, read_submission(submission.path))
-    return book.record(submission.student, name, notebook, result, _timestamp(submission))
+    when = _timestamp(submission)
+    return _when_unlocked(lambda: book.record(submission.student, name, notebook, result, when))
+
+
+def _when_unlocked(action):
+    """Does something with the gradebook; another program may hold it for a while."""
+    from sqlalchemy.exc import OperationalError
+
+    until = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            return action()
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise Failed(
+                    f"gradebook.db: {error.orig}; close the formgrader and whatever else uses it, and run the same "
+                    "command again (no verdict is lost)"
+                ) from None
 
 
 def _timestamp(submission: Submission) -> str | None:

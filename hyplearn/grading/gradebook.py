@@ -1,8 +1,8 @@
 """Verdicts into nbgrader: its gradebook, the notebooks that its formgrader shows, its feedback, a table of grades.
 
-Only one process writes here. nbgrader's own steps do the work (`SaveCells`, `SaveAutoGrades`, late penalties, the
-feedback template), so formgrader, manual grading and export find what they expect; the verdicts stand in the outputs
-of the test cells.
+Only one process writes here. nbgrader's own steps and rules are used (how cells are saved, a grade is read from a cell,
+a late penalty is found, feedback is laid out), so formgrader, manual grading and export find what they expect; the
+verdicts stand in the outputs of the test cells.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ import nbgrader
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.preprocessors import AssignLatePenalties, GetGrades, SaveAutoGrades, SaveCells
-from nbgrader.utils import compute_checksum, parse_utc
+from nbgrader.preprocessors import AssignLatePenalties, GetGrades, SaveCells
+from nbgrader.utils import compute_checksum, determine_grade, parse_utc
 from traitlets.config import Config
 
 from hyplearn.course.layout import write
@@ -89,19 +89,21 @@ class Book:
 
     def record(self, student: str, name: str, notebook, result: Result, timestamp: str | None = None) -> Grade:
         """Writes one submission: grades, the notebook for the formgrader, the feedback page."""
+        shown = present(notebook, result)
+        text, kept = nbformat.writes(shown), self.out / "autograded" / student / name / f"{name}.ipynb"
+        changed = not kept.exists() or kept.read_text(encoding="utf-8") != text
         with self._open() as book, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbgrader's own, about the order in which SQLAlchemy flushes
             book.update_or_create_student(student)
             when = {"timestamp": parse_utc(timestamp)} if timestamp else {}
-            book.update_or_create_submission(name, student, **when)
-        shown = present(notebook, result)
-        for step in (SaveAutoGrades, AssignLatePenalties):
-            self._run(step, shown, name, student)
-        if result.status == FAILED:
-            self._flag_for_a_person(student, name)
-        path = Path(student) / name / f"{name}"
-        write(self.out / "autograded" / path.with_name(f"{name}.ipynb"), nbformat.writes(shown))
-        write(self.out / "feedback" / path.with_name(f"{name}.html"), self._feedback(shown, student, name))
+            submission = book.update_or_create_submission(name, student, **when)
+            _save_scores(submission.notebooks[0], shown, result, changed)
+            book.db.commit()
+            late = submission.total_seconds_late > 0 or submission.late_submission_penalty
+        if late:
+            self._run(AssignLatePenalties, shown, name, student)
+        write(kept, text)
+        write(self.out / "feedback" / student / name / f"{name}.html", self._feedback(shown, student, name))
         return self._grade(student, name, shown, result)
 
     def _run(self, step: type, notebook, name: str, student: str) -> None:
@@ -110,13 +112,6 @@ class Book:
 
     def _resources(self, name: str, student: str) -> dict:
         return {"nbgrader": {"student": student, "assignment": name, "notebook": name, "db_url": self.url}}
-
-    def _flag_for_a_person(self, student: str, name: str) -> None:
-        """What could not be graded is no 0 that a machine has decided: the formgrader shows it as to be graded."""
-        with self._open() as book:
-            for grade in book.find_submission_notebook(name, name, student).grades:
-                grade.auto_score, grade.needs_manual_grade = None, True
-            book.db.commit()
 
     def _grade(self, student: str, name: str, notebook, result: Result) -> Grade:
         with self._open() as book:
@@ -169,6 +164,22 @@ class Book:
             self._exporter = HTMLExporter(config=config)
         page, _ = self._exporter.from_notebook_node(copy.deepcopy(notebook), self._resources(name, student))
         return only_own_scripts(page)
+
+
+def _save_scores(entry, notebook, result: Result, changed: bool) -> None:
+    """What nbgrader's SaveAutoGrades does, in one transaction and not one per cell.
+
+    What could not be graded is no 0 that a machine has decided: it waits for a person. So does what a person has
+    graded, if the notebook is no longer the one that was looked at.
+    """
+    cells = {(cell.metadata.get("nbgrader") or {}).get("grade_id"): cell for cell in notebook.cells}
+    for grade in entry.grades:
+        failed = result.status == FAILED
+        grade.auto_score = None if failed else determine_grade(cells[grade.name])[0]
+        if changed or grade.manual_score is None:
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+    for comment in entry.comments:
+        comment.auto_comment = "No response." if _untouched(notebook, comment.name) else None
 
 
 def only_own_scripts(page: str) -> str:

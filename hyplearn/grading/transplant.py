@@ -88,9 +88,14 @@ def _keep_other_cells(notebook, released: dict, chosen: dict, submitted: Noteboo
     by_grade_id = {_grade_id(cell): cell.id for cell in notebook.cells if _grade_id(cell)}
     sources = {cell.source.strip() for cell in released.values()}
     extra: dict[int, list] = {}
+    waiting = set(answers.values())  # solution cells whose answer is still to come
     anchor = -1  # before the first cell
     for number, cell in enumerate(submitted.cells):
         home = answers.get(id(cell)) or (cell.id if cell.id in released else by_grade_id.get(_grade_id(cell)))
+        if id(cell) in answers:
+            waiting.discard(home)
+        elif home in waiting:
+            home = None  # an earlier try: it runs before the answer that counts
         if id(cell) not in answers and cell.source.strip() and cell.source.strip() not in sources:
             own = copy.deepcopy(cell)
             own.metadata = NotebookNode()

@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -378,7 +379,11 @@ def clean_outputs(outputs) -> list[dict]:
                     if "text/plain" in output["data"]:
                         data["text/plain"] = _text(output["data"]["text/plain"])
                     alt = output.get("metadata", {}).get("alt")
-                    new = {"output_type": "display_data", "data": data, "metadata": {"alt": _text(alt)} if alt else {}}
+                    new = {
+                        "output_type": "display_data",
+                        "data": data,
+                        "metadata": {"alt": re.sub(r"[<>\"'&]", " ", _text(alt))} if alt else {},
+                    }
                 case _:
                     continue
         except (LookupError, TypeError, AttributeError):

@@ -101,6 +101,16 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui=None):
         pass
 
+    def system(self, cmd):
+        print(f"(while grading, no command is run: {cmd})")
+
+    def getoutput(self, cmd, split=True, depth=0):
+        self.system(cmd)
+        return []
+
+    def ask_exit(self):
+        pass  # `exit()` in a cell is no reason to stop grading
+
 
 def make_shell() -> Shell:
     config = Config()
