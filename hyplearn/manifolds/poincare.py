@@ -26,6 +26,12 @@ def gyrate(u: Tensor, v: Tensor, D: Tensor, gu: Tensor, gv: Tensor, w: Tensor, c
     return w + 2 * c * (along_u * u - along_D * D) / (cDD + gu * gv)
 
 
+def norm_limit(dtype: torch.dtype) -> float:
+    """The largest sqrt(c)|x| that stays below 1 whatever the rounding to `dtype`."""
+    # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
+    return 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
+
+
 class PoincareBall(Manifold):
     """Points x in R^n with c|x|^2 < 1 (Ungar 2008; Ganea et al. 2018, arXiv:1805.09112, section 2).
 
@@ -43,14 +49,8 @@ class PoincareBall(Manifold):
 
     def _rounded(self, x: Tensor, dtype: torch.dtype, dim: int) -> Tensor:
         """The float64 point x in `dtype`, pulled strictly inside the ball if it is closer to the boundary than eps."""
-        limit = self._limit(dtype) / self.c.sqrt()
+        limit = norm_limit(dtype) / self.c.sqrt()
         return clip_norm(x, limit, limit, dim).to(dtype)
-
-    @staticmethod
-    def _limit(dtype: torch.dtype) -> float:
-        """The largest sqrt(c)|x| that stays below 1 whatever the rounding."""
-        # Rounding changes a norm by eps/2 at most; where nothing is rounded the scaling itself costs up to 3 eps.
-        return 1 - torch.finfo(dtype).eps * (4 if dtype == torch.float64 else 1)
 
     # --- points and tangent vectors -------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class PoincareBall(Manifold):
         q = 2 * c * k / h
         along_x, along_v = q * vv * (cDD + gx - c * k * dot(D, v, dim)), 1 - q * (dot(D, v, dim) - gx * k * vv)
         # The dtype's last point before the boundary, as in `_rounded`; the velocity keeps its length there.
-        limit = self._limit(dtype)
+        limit = norm_limit(dtype)
         gy = gx * gw / h
         inside = gy > 1 - limit**2
         pull = torch.where(inside, 1.0, limit / (1 - gy).sqrt())
