@@ -1,4 +1,4 @@
-"""Pictures in one style: the disk, the half-plane and the Klein disk; number formats; the explorer widget.
+"""Pictures in one style: the disk, the half-plane, the Klein disk; surfaces; number formats; the explorer widget.
 
 Matplotlib is imported here and nowhere else in hyplearn, the widget's own packages only when `Explorer` is used.
 """
@@ -6,6 +6,7 @@ Matplotlib is imported here and nowhere else in hyplearn, the widget's own packa
 from hyplearn.viz.bits import bits
 from hyplearn.viz.canvas import Canvas, Disk, HalfPlane, Klein, picture
 from hyplearn.viz.style import COLORS, CYCLE, chart, save, show
+from hyplearn.viz.surface import Space, space
 
 __all__ = [
     "COLORS",
@@ -15,11 +16,13 @@ __all__ = [
     "Explorer",
     "HalfPlane",
     "Klein",
+    "Space",
     "bits",
     "chart",
     "picture",
     "save",
     "show",
+    "space",
 ]
 
 
