@@ -28,5 +28,7 @@ def test_the_code_of_the_readme_runs():
 def test_the_syllabus_names_every_lecture_as_it_names_itself():
     readme = (DOCS.parent / "README.md").read_text()
     for row in filter(lambda row: row["title"], rows(Course(DOCS.parent))):
-        number = row["name"][:2]
-        assert f"| {number} | [{row['title']}](lectures/{row['name']}.ipynb) | {row['question']} |" in readme
+        name, number = row["name"], row["name"][:2]
+        line = f"| {number} | [{row['title']}](lectures/{name}.ipynb) | {row['question']} | "
+        line += f"[set {number}](exercises/{name}/{name}.ipynb) |" if row["exercises"] else "|"
+        assert line in readme, f"the syllabus lacks this line: {line}"
