@@ -77,16 +77,17 @@ DEFAULT = Limits()
 
 def masked_names(exercises) -> list[str]:
     """The library functions that a set asks for: its references and what they call, and those that it names itself."""
-    names = set(getattr(exercises, "masked", ()))
+    names, seen = set(getattr(exercises, "masked", ())), set()
     for exercise in exercises.exercises.values():
         for function in filter(None, (exercise.reference, exercise.oracle)):
-            names |= _library_calls(function)
+            names |= _library_calls(function, seen)
     return sorted(names)
 
 
-def _library_calls(function) -> set[str]:
-    if not hasattr(function, "__code__"):
+def _library_calls(function, seen: set) -> set[str]:
+    if not hasattr(function, "__code__") or function in seen:
         return set()
+    seen.add(function)
     module = function.__module__
     if module.startswith("hyplearn.") and not module.startswith("hyplearn.grading"):
         return {f"{module}.{function.__qualname__}"}
@@ -96,7 +97,7 @@ def _library_calls(function) -> set[str]:
         if isinstance(thing, type(sys)) and thing.__name__.startswith("hyplearn."):
             found |= {f"{thing.__name__}.{inner}" for inner in used if callable(getattr(thing, inner, None))}
         elif callable(thing) and str(getattr(thing, "__module__", "")).startswith("hyplearn."):
-            found |= _library_calls(thing)
+            found |= _library_calls(thing, seen)
     return found
 
 
