@@ -1,5 +1,11 @@
 """Ways to embed a tree or graph: learned from relations, by cones, in closed form; and the flat baselines."""
 
-from hyplearn.embeddings.contrastive import EuclideanEmbedding, PoincareEmbedding, TranslationalEmbedding
+from hyplearn.embeddings.contrastive import (
+    EuclideanEmbedding,
+    PoincareEmbedding,
+    PublishedEmbedding,
+    TranslationalEmbedding,
+)
+from hyplearn.embeddings.sarkar import SarkarEmbedding
 
-__all__ = ["EuclideanEmbedding", "PoincareEmbedding", "TranslationalEmbedding"]
+__all__ = ["EuclideanEmbedding", "PoincareEmbedding", "PublishedEmbedding", "SarkarEmbedding", "TranslationalEmbedding"]

@@ -61,7 +61,12 @@ class ContrastiveEmbedding(ABC):
         dim: dimension of the space.
         epochs, batch_size, negatives: passes over the relations, relations per step, negatives per relation.
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
-        burn_in: so many first epochs use lr / 10, until the angles have found their order.
+        max_step: no point moves farther than this in one step, whatever its gradient: a root is in half of the
+            relations, and adding their gradients would throw it across the space.
+        burn_in: so many first epochs find the order of the angles, at the rate `burn_in_lr` * lr and with no point
+            farther than `burn_in_radius` from the origin. Points near the origin still pass each other easily; far out,
+            their order hardly changes.
+        growth: by so much per epoch may points be farther out, once the burn-in is over.
         seed: for the start, the order of the relations and the negatives.
         device, dtype: where and in which precision.
 
@@ -72,12 +77,16 @@ class ContrastiveEmbedding(ABC):
         self,
         dim: int = 5,
         *,
-        epochs: int = 100,
-        lr: float = 0.3,
-        lr_end: float = 0.1,
+        epochs: int = 40,
+        lr: float = 1.2,
+        lr_end: float = 0.01,
+        max_step: float = 0.6,
         negatives: int = 50,
         batch_size: int = 64,
         burn_in: int = 10,
+        burn_in_lr: float = 0.4,
+        burn_in_radius: float = 2.0,
+        growth: float = 0.6,
         seed: int = 0,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float64,
@@ -85,13 +94,16 @@ class ContrastiveEmbedding(ABC):
         for name, value in dict(dim=dim, epochs=epochs, negatives=negatives, batch_size=batch_size).items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        if not lr > 0:
-            raise ValueError(f"lr must be > 0, got {lr}")
-        self.dim, self.epochs, self.lr, self.lr_end, self.negatives = dim, epochs, lr, lr_end, negatives
-        self.batch_size, self.burn_in, self.seed = batch_size, burn_in, seed
+        positive = dict(lr=lr, max_step=max_step, burn_in_lr=burn_in_lr, burn_in_radius=burn_in_radius, growth=growth)
+        for name, value in positive.items():
+            if not value > 0:
+                raise ValueError(f"{name} must be > 0, got {value}")
+        self.dim, self.epochs, self.lr, self.lr_end, self.max_step = dim, epochs, lr, lr_end, max_step
+        self.negatives, self.batch_size, self.seed = negatives, batch_size, seed
+        self.burn_in, self.burn_in_lr, self.burn_in_radius, self.growth = burn_in, burn_in_lr, burn_in_radius, growth
         self.device, self.dtype = pick_device(device), dtype
 
-    # --- the geometry ---------------------------------------------------------------------------------------------
+    # --- the geometry -----------------------------------------------------------------------------------------------
 
     def _start(self, nodes: int, generator: torch.Generator) -> Tensor:
         """The first coordinates: uniform in a tiny cube around the origin."""
@@ -103,10 +115,10 @@ class ContrastiveEmbedding(ABC):
         distances (B, K) to its (Riemannian) gradients in u (B, dim) and in v (B, K, dim)."""
 
     @abstractmethod
-    def _move(self, x: Tensor, step: Tensor) -> Tensor:
-        """The points x moved by the tangent vectors `step`."""
+    def _move(self, x: Tensor, step: Tensor, radius: float) -> Tensor:
+        """The points x moved by the tangent vectors `step`, each at most `max_step`, and kept within `radius`."""
 
-    # --- training -------------------------------------------------------------------------------------------------
+    # --- training ---------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -132,13 +144,13 @@ class ContrastiveEmbedding(ABC):
         pairs = pairs.to(self.device)
         negatives = Negatives(pairs, self.nodes_)
         generator = torch.Generator().manual_seed(self.seed)
-        self.embedding_ = self._start(self.nodes_, generator).to(self.device, self.dtype)
+        self.points_ = self._start(self.nodes_, generator).to(self.device, self.dtype)
         self.history_, self.seconds_ = [], 0.0
         epoch = step = 0
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         if checkpoint is not None and os.path.exists(checkpoint):
             state = load_checkpoint(checkpoint, self.device)
-            if state["settings"] != self._settings() or state["embedding"].shape[0] != self.nodes_:
+            if state["settings"] != self._settings() or len(state["points"]) != self.nodes_:
                 raise ValueError(f"{checkpoint} belongs to a run with other data or settings; choose another file")
             epoch, step, total = state["epoch"], state["step"], state["total"]
             generator.set_state(state["generator"].cpu())
@@ -149,7 +161,7 @@ class ContrastiveEmbedding(ABC):
                 state = {"epoch": epoch, "step": step, "total": total, "generator": generator.get_state()}
                 save_checkpoint(checkpoint, state | self._state())
 
-        gradient = torch.zeros_like(self.embedding_)
+        gradient = torch.zeros_like(self.points_)
         with Processes(self.device) as processes, Interruption() as interruption, torch.no_grad():
             bar = tqdm(total=self.epochs, initial=epoch, unit="epoch", disable=not (progress and processes.first))
             clock, saved = time.process_time() - self.seconds_, time.monotonic()
@@ -157,9 +169,9 @@ class ContrastiveEmbedding(ABC):
                 shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
                 order = torch.randperm(len(pairs), generator=shuffle)
                 batches = order.to(self.device).split(self.batch_size)
-                lr = self._rate(epoch)
+                lr, radius = self._rate(epoch), self.burn_in_radius + self.growth * max(0, epoch + 1 - self.burn_in)
                 while step < len(batches):
-                    total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, processes)
+                    total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, radius, processes)
                     step += 1
                     stop = interruption.requested
                     if stop or (checkpoint is not None and time.monotonic() - saved > every_seconds):
@@ -185,13 +197,13 @@ class ContrastiveEmbedding(ABC):
 
     def _rate(self, epoch: int) -> float:
         if epoch < self.burn_in:
-            return self.lr / 10
+            return self.lr * self.burn_in_lr
         done = (epoch - self.burn_in) / max(1, self.epochs - self.burn_in)
         return self.lr * (1 - done * (1 - self.lr_end))
 
-    def _step(self, pairs, negatives, generator, gradient, lr, processes) -> Tensor:
+    def _step(self, pairs, negatives, generator, gradient, lr, radius, processes) -> Tensor:
         """One batch: all processes draw the same negatives, each works on its share, all make the same move."""
-        x = self.embedding_
+        x = self.points_
         u = pairs[:, 0]
         v = torch.cat([pairs[:, 1:], negatives.draw(u, self.negatives, generator)], dim=1)
         mine = slice(processes.rank, None, processes.size)
@@ -205,24 +217,29 @@ class ContrastiveEmbedding(ABC):
         processes.sum(gradient)
         if v.numel() < len(x):
             rows = torch.unique(torch.cat([u, v.flatten()]))
-            x[rows] = self._move(x[rows], -lr * gradient[rows])
+            x[rows] = self._move(x[rows], -lr * gradient[rows], radius)
             gradient[rows] = 0.0
         else:
-            x.copy_(self._move(x, -lr * gradient))
+            x.copy_(self._move(x, -lr * gradient, radius))
             gradient.zero_()
         return processes.sum(-log_p[:, 0].sum().double())
 
     # --- use --------------------------------------------------------------------------------------------------------
 
+    @property
+    def embedding_(self) -> Tensor:
+        """(N, dim) coordinates of the nodes."""
+        return self.points_
+
     def distance(self, i: Tensor, j: Tensor) -> Tensor:
         """Distances of the nodes i from the nodes j (index tensors that broadcast)."""
         i, j = torch.broadcast_tensors(torch.as_tensor(i), torch.as_tensor(j))
-        x = self.embedding_
+        x = self.points_
         return self._distances(x[i.reshape(-1)], x[j.reshape(-1, 1)])[0].reshape(i.shape)
 
     def distances_from(self, i: Tensor) -> Tensor:
         """(B, N) distances of the nodes i (B,) from all nodes: what `metrics.rank_metrics` asks for."""
-        x = self.embedding_
+        x = self.points_
         return self._distances(x[i], x.expand(len(i), *x.shape))[0]
 
     def save(self, path: str | os.PathLike) -> None:
@@ -233,64 +250,116 @@ class ContrastiveEmbedding(ABC):
     def load(cls, path: str | os.PathLike, device: str | torch.device = "cpu") -> "ContrastiveEmbedding":
         """Reads what `save` wrote."""
         state = load_checkpoint(path, device)
-        model = cls(**state["settings"], device=device, dtype=state["embedding"].dtype)
+        model = cls(**state["settings"], device=device, dtype=state["points"].dtype)
         model._load(state)
         return model
 
     def _settings(self) -> dict:
-        names = ("dim", "epochs", "lr", "lr_end", "negatives", "batch_size", "burn_in", "seed")
-        return {name: getattr(self, name) for name in names}
+        schedule = ("epochs", "lr", "lr_end", "max_step", "burn_in", "burn_in_lr", "burn_in_radius", "growth")
+        return {name: getattr(self, name) for name in ("dim", *schedule, "negatives", "batch_size", "seed")}
 
     def _state(self) -> dict:
-        learned = {"embedding": self.embedding_, "history": self.history_, "seconds": self.seconds_}
+        learned = {"points": self.points_, "history": self.history_, "seconds": self.seconds_}
         return {"settings": self._settings()} | learned
 
     def _load(self, state: dict) -> None:
-        self.embedding_, self.history_, self.seconds_ = state["embedding"], state["history"], state["seconds"]
-        self.nodes_ = len(self.embedding_)
+        self.points_, self.history_, self.seconds_ = state["points"], state["history"], state["seconds"]
+        self.nodes_ = len(self.points_)
 
 
 class PoincareEmbedding(ContrastiveEmbedding):
-    """Poincare embeddings (Nickel and Kiela 2017, arXiv:1705.08039): points of the ball of curvature -c.
+    """Poincare embeddings (Nickel and Kiela 2017, arXiv:1705.08039) in the ball of curvature -c: our fast form.
+
+    Same loss and same space as published, computed on the unit hyperboloid (`points_`, time first), where a distance is
+    one product and a geodesic step three; steps follow geodesics, and the space opens slowly. `PublishedEmbedding` is
+    the paper's own.
 
     Args:
         c: the space has curvature -c; c only scales distances, and with them how sharp the softmax is.
-        retraction: move by x <- projx(x + step), as published; otherwise along geodesics.
         others: see `ContrastiveEmbedding`.
     """
 
-    def __init__(self, dim: int = 5, *, c: float = 1.0, retraction: bool = False, **options):
+    def __init__(self, dim: int = 5, *, c: float = 0.25, **options):
+        if not 0 < c < math.inf:
+            raise ValueError(f"c must be > 0, got {c}")
         super().__init__(dim, **options)
-        self.ball, self.retraction = PoincareBall(c).to(self.device), retraction
+        self.c = c
+        # Minkowski products of points farther out than this have no digit left.
+        self._reach = -math.log(torch.finfo(self.dtype).eps) / 2
 
     def _settings(self):
-        return super()._settings() | {"c": self.ball.c.item(), "retraction": self.retraction}
+        return super()._settings() | {"c": self.c}
+
+    @property
+    def embedding_(self):
+        """(N, dim) coordinates in the ball of curvature -c."""
+        return self.points_[:, 1:] / (1 + self.points_[:, :1]) / math.sqrt(self.c)
+
+    def _start(self, nodes, generator):
+        return _lifted(super()._start(nodes, generator))
 
     def _distances(self, u, v):
-        """With D = v - u, g = 1 - c|.|^2 and h = sqrt(g(u) g(v) + c|D|^2):
-
-        d = 2/sqrt(c) log( (sqrt(c)|D| + h) / sqrt(g(u) g(v)) ), and the Riemannian gradient of d in u is minus the unit
-        tangent vector towards v, -g(u) (g(u) D - c|D|^2 u) / (2|D| h).
-        """
-        c = self.ball.c
-        D = v - u[:, None]
-        gu, gv = 1 - c * (u * u).sum(1, keepdim=True), 1 - c * (v * v).sum(2)
-        cDD = c * (D * D).sum(2)
-        product = gu * gv
-        h, length = (product + cDD).sqrt(), cDD.clamp_min(torch.finfo(u.dtype).tiny).sqrt()  # length is sqrt(c)|D|
-        distances = 2 / c.sqrt() * ((length + h) / product.sqrt()).log()
+        """d = acosh(-<u, v>)/sqrt(c), and minus its gradient in u is the unit vector (v - cosh(sqrt(c) d) u)/sinh."""
+        lowered = u.clone()
+        lowered[:, 0] *= -1
+        cosh = -torch.bmm(v, lowered[:, :, None])[:, :, 0]
+        cosh.clamp_min_(1 + torch.finfo(u.dtype).eps)
+        sinh = ((cosh - 1) * (cosh + 1)).sqrt()
 
         def pullback(slope):
-            k = c.sqrt() * slope / (2 * length * h)
-            du = gu * (u * (k * cDD).sum(1, keepdim=True) - gu * torch.einsum("bk,bkd->bd", k, D))
-            k = k * gv
-            dv = (k * gv)[..., None] * D + (k * cDD)[..., None] * v
+            w = slope / sinh
+            a = w * cosh
+            du = a.sum(1, keepdim=True) * u - torch.bmm(w[:, None, :], v)[:, 0]
+            dv = a[..., None] * v - torch.bmm(w[..., None], u[:, None, :])
             return du, dv
 
-        return distances, pullback
+        return (cosh + sinh).log() / math.sqrt(self.c), pullback
 
-    def _move(self, x, step):
-        return self.ball.retr(x, step) if self.retraction else self.ball.expmap(x, step)
+    def _move(self, x, step, radius):
+        scale = math.sqrt(self.c)
+        squares = (step[:, 1:] ** 2).sum(1, keepdim=True) - step[:, :1] ** 2
+        norm = squares.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
+        length = (scale * norm).clamp_max(scale * self.max_step)
+        s = length.cosh() * x[:, 1:] + length.sinh() / norm * step[:, 1:]
+        far = s.norm(dim=1, keepdim=True)
+        limit = math.sinh(min(scale * radius, self._reach))
+        return _lifted(s * (far.clamp_max(limit) / far.clamp_min(torch.finfo(x.dtype).tiny)))
+
+
+class PublishedEmbedding(ContrastiveEmbedding):
+    """Poincare embeddings exactly as Nickel and Kiela (2017) published them, for comparison.
+
+    Coordinates of the ball of curvature -1, x <- projx(x - rate * Riemannian gradient), the rate .3 per relation, a
+    tenth of it in the burn-in, batches of 10; no limit on steps or radius.
+    """
+
+    def __init__(self, dim: int = 5, **options):
+        paper = dict(epochs=300, lr=0.3, lr_end=1.0, batch_size=10, burn_in=20, burn_in_lr=0.1)
+        super().__init__(dim, **paper | dict(max_step=math.inf, burn_in_radius=math.inf) | options)
+        self.ball = PoincareBall(1.0).to(self.device)
+
+    def _distances(self, u, v):
+        """With D = v - u, g = 1 - |.|^2 and h = sqrt(g(u) g(v) + |D|^2):
+
+        d = 2 log( (|D| + h) / sqrt(g(u) g(v)) ), and the Riemannian gradient of d in u is minus the unit tangent vector
+        towards v, -g(u) (g(u) D - |D|^2 u) / (2|D| h).
+        """
+        D = v - u[:, None]
+        gu, gv = 1 - (u * u).sum(1, keepdim=True), 1 - (v * v).sum(2)
+        squares = (D * D).sum(2)
+        product = gu * gv
+        h, length = (product + squares).sqrt(), squares.clamp_min(torch.finfo(u.dtype).tiny).sqrt()
+
+        def pullback(slope):
+            k = slope / (2 * length * h)
+            du = gu * (u * (k * squares).sum(1, keepdim=True) - gu * torch.einsum("bk,bkd->bd", k, D))
+            k = k * gv
+            return du, (k * gv)[..., None] * D + (k * squares)[..., None] * v
+
+        return 2 * ((length + h) / product.sqrt()).log(), pullback
+
+    def _move(self, x, step, radius):
+        return self.ball.projx(x + step)
 
 
 class EuclideanEmbedding(ContrastiveEmbedding):
@@ -318,8 +387,12 @@ class EuclideanEmbedding(ContrastiveEmbedding):
 
         return distances, pullback
 
-    def _move(self, x, step):
-        return x + step
+    def _move(self, x, step, radius):
+        tiny = torch.finfo(x.dtype).tiny
+        length = step.norm(dim=1, keepdim=True)
+        y = x + step * (length.clamp_max(self.max_step) / length.clamp_min(tiny))
+        norm = y.norm(dim=1, keepdim=True)
+        return y * (norm.clamp_max(radius) / norm.clamp_min(tiny))
 
 
 class TranslationalEmbedding(EuclideanEmbedding):
@@ -352,10 +425,15 @@ class TranslationalEmbedding(EuclideanEmbedding):
 
         return distances, pullback_to_translation
 
-    def _step(self, pairs, negatives, generator, gradient, lr, processes):
-        loss = super()._step(pairs, negatives, generator, gradient, lr, processes)
+    def _step(self, pairs, negatives, generator, gradient, lr, radius, processes):
+        loss = super()._step(pairs, negatives, generator, gradient, lr, radius, processes)
         self.translation_ -= lr * processes.sum(self._push)
         return loss
+
+
+def _lifted(s: Tensor) -> Tensor:
+    """The points of the unit hyperboloid with the space parts s (N, dim): the time sqrt(1 + |s|^2) in front."""
+    return torch.cat([(1 + (s * s).sum(1, keepdim=True)).sqrt(), s], dim=1)
 
 
 def relations(edges: Hierarchy | Tensor, nodes: int | None = None) -> tuple[Tensor, int]:
