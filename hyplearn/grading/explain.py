@@ -152,7 +152,7 @@ def _gradient(exercise: Exercise, test: Test):
                 continue
             rule = "compute with tensors from beginning to end: .item(), float() and numpy cut the gradient off"
             return f"there is no gradient with respect to {name}", ("rule", rule)
-        index = _first(wrong(got, want, tolerance))
+        index = _first(wrong(got, want, tolerance) & want.isfinite())  # no gradient is asked for where there is none
         if index is not None:
             found, wanted = _apart(got[index], want[index])
             finite = "wrong" if bool(got[index].isfinite()) else "not finite"

@@ -223,12 +223,16 @@ def _geodesic_oracle(x, y, c):
     return torch.where(straight.unsqueeze(-1), 0.0, centre), torch.where(straight, math.inf, radius)
 
 
-def _pairs(draw, *batch, c, near=0.2, far=3.0):
-    """Pairs of points seen from the centre under an angle between 0.3 and 2.8: clearly not on one diameter."""
-    x = draw.ball_points(*batch, 2, c=c, near=near, far=far)
-    y = draw.ball_points(*batch, 2, c=c, near=near, far=far)
+def _beside(draw, x, *batch, c, near=0.2, far=3.0):
+    """Points that the centre sees under an angle between 0.3 and 2.8 from x: clearly not on one diameter with it."""
+    radius = draw.ball_points(*batch, 2, c=c, near=near, far=far).norm(dim=-1, keepdim=True)
     angle = torch.atan2(x[..., 1], x[..., 0]) + draw.uniform(0.3, 2.8, *batch)
-    return x, y.norm(dim=-1, keepdim=True) * torch.stack((angle.cos(), angle.sin()), -1)
+    return radius * torch.stack((angle.cos(), angle.sin()), -1)
+
+
+def _pairs(draw, *batch, c, near=0.2, far=3.0):
+    x = draw.ball_points(*batch, 2, c=c, near=near, far=far)
+    return x, _beside(draw, x, *batch, c=c, near=near, far=far)
 
 
 def _geodesic_cases(draw):
@@ -240,8 +244,8 @@ def _geodesic_cases(draw):
         yield Case((*_pairs(draw, 5, c=c), c), "a batch of 5")
     x, y = _pairs(draw, 2, 3, c=0.5)
     yield Case((x, y, 0.5), "a batch of 2 x 3")
-    fan = _pairs(draw, 4, c=2.0)[1]
-    yield Case((draw.ball_points(2, c=2.0, near=2.0, far=2.5), fan, 2.0), "one point against 4")
+    x = draw.ball_points(2, c=2.0, near=1.0, far=2.5)
+    yield Case((x, _beside(draw, x, 4, c=2.0), 2.0), "one point against 4")
     x, y = _pairs(draw, 4, c=2.0, near=5.0, far=6.0)
     yield Case((x, y, 2.0), "close to the rim", edge=True, gradient=False)
     x, y = _pairs(draw, 3, c=1.0)
@@ -401,9 +405,10 @@ def rounded_cosine(angle: Tensor, e: float) -> Tensor:
 
 
 def _triangle(draw, *batch, c, size=1.0):
-    """Corners around a random point, at 0.5 to 1.5 `size` from it, seen from there under at least 0.6."""
+    """Corners at 0.5 to 1.5 `size` all round a random point, never nearly on one line."""
     middle = draw.ball_points(*batch, 2, c=c, far=1.5)
-    turn = torch.cumsum(draw.uniform(0.6, 2.4, *batch, 3), -1)
+    gaps = draw.uniform(1.2, 2.0, *batch, 3)
+    turn = torch.cumsum(gaps / gaps.sum(-1, keepdim=True) * 2 * math.pi, -1)
     reach = torch.tanh(draw.uniform(0.25, 0.75, *batch, 3) * size) / math.sqrt(c)
     corners = torch.stack((reach * turn.cos(), reach * turn.sin()), -1)
     ball = plane.PoincareBall(c)
@@ -743,8 +748,9 @@ def _lambert_cases(draw):
     for c in BATCHED:
         yield Case((*_lambert_sides(draw, 6, c=c), c), "a batch of 6")
     yield Case((*_lambert_sides(draw, 2, 3, c=0.5), 0.5), "a batch of 2 x 3")
-    a, b = _lambert_sides(draw, 4, c=2.0, high=0.3)
-    yield Case((a[0], b, 2.0), "one side against 4")
+    a = draw.uniform(0.3, 0.8)
+    b = torch.asinh(draw.uniform(0.1, 0.9, 4) / torch.sinh(math.sqrt(2.0) * a)) / math.sqrt(2.0)
+    yield Case((a, b, 2.0), "one side against 4")
     yield Case((half * 0, draw.uniform(0.2, 2.0, 3), 2.0), "a side of length 0", edge=True)
     tiny = torch.tensor([1e-2, 1e-4], dtype=torch.float64)
     yield Case((tiny, 2 * tiny, 2.0), "tiny sides: almost a rectangle", edge=True)
