@@ -66,9 +66,10 @@ def scale(x, c):
 def test_hidden_inputs_do_not_come_back(tmp_path, monkeypatch):
     monkeypatch.setenv("HYPLEARN_SEED", "a secret of this course")
     submitted, out = tmp_path / "submitted", tmp_path / "out"
+    public = [case.args[1] for case in SET.exercises["scale"].cases_for(0)]
     wrong = {
         "talkative": TALKATIVE,
-        "echo": "n = 0\ndef scale(x, c):\n    global n\n    n += 1\n    return c * x**2 if n <= 6 else x\n",
+        "echo": f"def scale(x, c):\n    return c * x**2 if c in {public} else x\n",
         "error": "def scale(x, c):\n    raise ValueError(str(x.tolist()) + str(c))\n",
         "typed": "def scale(x, c):\n    return type(str(x.tolist())[:90], (), {})()\n",
     }

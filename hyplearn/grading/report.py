@@ -65,14 +65,12 @@ def _assignment(name: str, grades: list) -> str:
         verdicts = Counter(item.verdict for item in found)
         mistakes.update((question.name, item.mistake) for item in found if item.mistake)
         if not verdicts["awaits a person"]:
-            share = sum(item.score for item in found) / (question.max_score * len(found))
+            share = verdicts["passed"] / len(found)
             others = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common() if verdict != "passed")
             bar = f'<span class="track"><span style="width:{share:.0%}"></span></span>'
             rows.append(f"<tr><td>{html.escape(question.name)}</td><td>{bar} {share:.0%}</td><td>{others}</td></tr>")
     text = [f"<h2>{html.escape(name)}</h2>{lead}{_histogram(shares)}"]
-    text.append(
-        f"<h3>Success by question</h3><table>{_head('question', 'points earned', 'otherwise')}{''.join(rows)}</table>"
-    )
+    text.append(f"<h3>Success by question</h3><table>{_head('question', 'passed', 'otherwise')}{''.join(rows)}</table>")
     if mistakes:
         rows = "".join(
             _row(question, name.replace("_", " "), count) for (question, name), count in mistakes.most_common()

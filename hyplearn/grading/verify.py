@@ -256,15 +256,17 @@ class _Run:
     def result(self) -> Result:
         names = [name for name in map(question_of, self.notebook.cells) if name in self.exercises.exercises]
         try:
-            verdicts = {}
-            # Everything visible first: what an answer says about visible inputs is shown to the student, so it must be
-            # said before it has seen a hidden one.
-            for hidden in (False, True):
-                for name in names:
-                    if name not in verdicts:
-                        found = self._judge(name, hidden)
-                        if hidden or found.verdict != "passed":
-                            verdicts[name] = found
+            verdicts = {name: self._judge(name, hidden=True) for name in names}
+            wrong = [name for name in names if verdicts[name].verdict == "wrong"]
+            if wrong and self.worker:
+                # The visible checks explain what is wrong, with their inputs and the answer's own words. A worker that
+                # has seen hidden inputs could say them there: a new one is asked.
+                self.worker.close()
+            for name in wrong:
+                visible = self._judge(name, hidden=False)
+                if visible.verdict == "wrong":
+                    verdicts[name].message = visible.message
+                    verdicts[name].mistake = verdicts[name].mistake or visible.mistake
         finally:
             if self.worker:
                 self.worker.close()
