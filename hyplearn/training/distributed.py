@@ -1,5 +1,6 @@
 """Data-parallel training under `torchrun`: the same program, started once or once per processor."""
 
+import atexit
 import os
 
 import torch
@@ -13,7 +14,8 @@ class Processes:
         with Processes() as processes:
             model = processes.parallel(model)
 
-    Under torchrun, entering joins the process group (nccl with one GPU per process, gloo on CPUs) and leaving ends it.
+    Under torchrun, entering joins the process group (nccl with one GPU per process, gloo on CPUs). It is left when the
+    program ends, not before: gloo cannot meet twice under one torchrun, and a program may train twice.
     """
 
     def __init__(self, device: torch.device):
@@ -24,14 +26,13 @@ class Processes:
         self.device = device
 
     def __enter__(self) -> "Processes":
-        self._started = self.size > 1 and not dist.is_initialized()
-        if self._started:
+        if self.size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            atexit.register(dist.destroy_process_group)
         return self
 
     def __exit__(self, *exception) -> None:
-        if self._started:
-            dist.destroy_process_group()
+        pass
 
     @property
     def first(self) -> bool:
