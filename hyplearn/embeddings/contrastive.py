@@ -173,7 +173,7 @@ class ContrastiveEmbedding(ABC):
                 while step < len(batches):
                     total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, radius, processes)
                     step += 1
-                    stop = interruption.requested
+                    stop = processes.any(interruption.requested)
                     if stop or (checkpoint is not None and time.monotonic() - saved > every_seconds):
                         self.seconds_, saved = time.process_time() - clock, time.monotonic()
                         save()
