@@ -144,7 +144,7 @@ def test_what_cannot_be_learned_is_refused():
     assert relations(torch.tensor([[3, 1]]))[1] == 4 and relations(torch.tensor([[3, 1]]), 9)[1] == 9
 
 
-@pytest.mark.parametrize("name", ["dim", "epochs", "negatives", "batch_size", "lr", "max_step", "growth", "c"])
+@pytest.mark.parametrize("name", ["dim", "epochs", "negatives", "batch_size", "lr", "max_step", "radius", "c"])
 def test_bad_settings_are_named(name):
     with pytest.raises(ValueError, match=f"{name} must be"):
         PoincareEmbedding(**{name: 0})
@@ -228,7 +228,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 
 def test_divergence_is_named():
     with pytest.raises(FloatingPointError, match="lower lr from 1"):
-        fit(EuclideanEmbedding, epochs=30, lr=1e9, max_step=math.inf, growth=1e300, burn_in=0)
+        fit(EuclideanEmbedding, epochs=30, lr=1e9, max_step=math.inf, burn_in_radius=1e300, radius=1e300, burn_in=0)
 
 
 RUN = """

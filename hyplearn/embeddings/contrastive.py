@@ -63,10 +63,10 @@ class ContrastiveEmbedding(ABC):
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
         max_step: no point moves farther than this in one step, whatever its gradient: a root is in half of the
             relations, and adding their gradients would throw it across the space.
-        burn_in: so many first epochs find the order of the angles, at the rate `burn_in_lr` * lr and with no point
-            farther than `burn_in_radius` from the origin. Points near the origin still pass each other easily; far out,
-            their order hardly changes.
-        growth: by so much per epoch may points be farther out, once the burn-in is over.
+        burn_in: so many first epochs (a quarter, if not given) find the order of the angles, at the rate
+            `burn_in_lr` * lr and with no point farther than `burn_in_radius` from the origin. Near the origin points
+            still pass each other easily; far out, their order hardly changes.
+        radius: the farthest that a point may be in the last epoch; from the burn-in to there the limit grows linearly.
         seed: for the start, the order of the relations and the negatives.
         device, dtype: where and in which precision.
 
@@ -83,10 +83,10 @@ class ContrastiveEmbedding(ABC):
         max_step: float = 0.6,
         negatives: int = 50,
         batch_size: int = 64,
-        burn_in: int = 10,
+        burn_in: int | None = None,
         burn_in_lr: float = 0.4,
         burn_in_radius: float = 2.0,
-        growth: float = 0.6,
+        radius: float = 20.0,
         seed: int = 0,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float64,
@@ -94,13 +94,14 @@ class ContrastiveEmbedding(ABC):
         for name, value in dict(dim=dim, epochs=epochs, negatives=negatives, batch_size=batch_size).items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        positive = dict(lr=lr, max_step=max_step, burn_in_lr=burn_in_lr, burn_in_radius=burn_in_radius, growth=growth)
+        positive = dict(lr=lr, max_step=max_step, burn_in_lr=burn_in_lr, burn_in_radius=burn_in_radius, radius=radius)
         for name, value in positive.items():
             if not value > 0:
                 raise ValueError(f"{name} must be > 0, got {value}")
         self.dim, self.epochs, self.lr, self.lr_end, self.max_step = dim, epochs, lr, lr_end, max_step
         self.negatives, self.batch_size, self.seed = negatives, batch_size, seed
-        self.burn_in, self.burn_in_lr, self.burn_in_radius, self.growth = burn_in, burn_in_lr, burn_in_radius, growth
+        self.burn_in = epochs // 4 if burn_in is None else burn_in
+        self.burn_in_lr, self.burn_in_radius, self.radius = burn_in_lr, burn_in_radius, radius
         self.device, self.dtype = pick_device(device), dtype
 
     # --- the geometry -----------------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ class ContrastiveEmbedding(ABC):
                 shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
                 order = torch.randperm(len(pairs), generator=shuffle)
                 batches = order.to(self.device).split(self.batch_size)
-                lr, radius = self._rate(epoch), self.burn_in_radius + self.growth * max(0, epoch + 1 - self.burn_in)
+                lr, radius = self._schedule(epoch)
                 while step < len(batches):
                     total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, radius, processes)
                     step += 1
@@ -195,11 +196,13 @@ class ContrastiveEmbedding(ABC):
             save()
         return self
 
-    def _rate(self, epoch: int) -> float:
+    def _schedule(self, epoch: int) -> tuple[float, float]:
+        """The rate, and how far out points may be."""
         if epoch < self.burn_in:
-            return self.lr * self.burn_in_lr
-        done = (epoch - self.burn_in) / max(1, self.epochs - self.burn_in)
-        return self.lr * (1 - done * (1 - self.lr_end))
+            return self.lr * self.burn_in_lr, self.burn_in_radius
+        done = (epoch - self.burn_in) / max(1, self.epochs - self.burn_in - 1)
+        rate = self.lr * (1 - done * (1 - self.lr_end))
+        return rate, self.burn_in_radius + done * (self.radius - self.burn_in_radius)
 
     def _step(self, pairs, negatives, generator, gradient, lr, radius, processes) -> Tensor:
         """One batch: all processes draw the same negatives, each works on its share, all make the same move."""
@@ -255,7 +258,7 @@ class ContrastiveEmbedding(ABC):
         return model
 
     def _settings(self) -> dict:
-        schedule = ("epochs", "lr", "lr_end", "max_step", "burn_in", "burn_in_lr", "burn_in_radius", "growth")
+        schedule = ("epochs", "lr", "lr_end", "max_step", "burn_in", "burn_in_lr", "burn_in_radius", "radius")
         return {name: getattr(self, name) for name in ("dim", *schedule, "negatives", "batch_size", "seed")}
 
     def _state(self) -> dict:
@@ -335,7 +338,7 @@ class PublishedEmbedding(ContrastiveEmbedding):
 
     def __init__(self, dim: int = 5, **options):
         paper = dict(epochs=300, lr=0.3, lr_end=1.0, batch_size=10, burn_in=20, burn_in_lr=0.1)
-        super().__init__(dim, **paper | dict(max_step=math.inf, burn_in_radius=math.inf) | options)
+        super().__init__(dim, **paper | options)
         self.ball = PoincareBall(1.0).to(self.device)
 
     def _distances(self, u, v):
