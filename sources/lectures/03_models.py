@@ -150,7 +150,7 @@ images = {
 
 # %% id="draw-space-figure"
 titles = ["lamp in the south", "lamp at the origin"]
-figure, (south, middle) = viz.space(2, titles=titles, view=(14, -60))
+figure, (south, middle) = viz.space(2, size=3.2, titles=titles, view=(16, -60), zoom=1.5)
 
 
 def bowl(u):
@@ -171,7 +171,8 @@ for space, lamp, colors in (
     (south, -up, ("blue", "green", "orange")),
     (middle, 0 * up, ("blue", "red")),
 ):
-    space.surface(bowl, (0, 1.25), around, alpha=0.3)
+    space.surface(bowl, (0, 1.2), around, alpha=0.3)
+    space.curve(torch.stack([-up, up]), width=0)  # the same frame for both
     for color in colors:
         space.curve(images[color], color=color)
     for i in (0, 40, 80):  # rays to the corners
@@ -331,7 +332,7 @@ figure, canvases = viz.picture(*kinds, size=2.05, titles=titles)
 ends = torch.tensor([[3.4, 6.0], [2.6, 5.1], [0.2, 4.3], [0.9, 2.4]])
 begin, end = plane.ideal_point(ends).unbind(1)
 lines = plane.line_through(begin, end)
-corner = torch.tensor([0.35, 0.45])
+corner = torch.tensor([0.25, 0.3])
 east = plane.line_in_direction(corner, torch.tensor([1.0, 0.3]))
 north = plane.perpendicular(east, corner)
 centres = torch.tensor([[0.0, 0.0], [-0.55, 0.0], [0.0, -0.75]])
@@ -340,8 +341,9 @@ for canvas in canvases:
     canvas.line(east, color="blue"), canvas.line(north, color="blue")
     for centre in centres:
         canvas.circle(centre, 0.4, fill="orange")
-    canvas.angle(corner, east.ideal_points[1], north.ideal_points[1])
-    canvas.point(corner)
+    arms = east.ideal_points[1], north.ideal_points[1]
+    canvas.angle(corner, *arms, radius=0.25)
+    canvas.point(corner, size=3)
 viz.show(
     figure,
     alt="The same lines and circles three times. Poincare disk: lines "

