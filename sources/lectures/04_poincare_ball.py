@@ -395,7 +395,7 @@ viz.show(
 # $$\exp_0(v) = \frac1{\sqrt c}\tanh(\sqrt c\,|v|)\frac{v}{|v|},\qquad
 # \log_0(y) = \frac1{\sqrt c}\operatorname{atanh}(\sqrt c\,|y|)\frac{y}{|y|}.$$
 #
-# *At $x$.* Bring $x$ to the centre, walk, go back. The motion $x\oplus$ magnifies a tiny arrow at the centre by
+# *At $x$.* Bring $x$ to the centre, walk, go back. The motion $x\oplus$ scales a tiny arrow at the centre by
 # $\lambda_0/\lambda_x = 1 - c|x|^2$, so at the centre our arrow $v$ is $\frac{\lambda_x}{2}v$:
 #
 # $$\exp_x(v) = x\oplus\exp_0\!\big(\tfrac{\lambda_x}2v\big),\qquad
