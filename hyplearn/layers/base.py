@@ -1,11 +1,13 @@
 """What all layers share: they are written once, in normal coordinates, and serve every chart."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from hyplearn.manifolds import Manifold, NormalCoordinates
 
 
-class HLayer(nn.Module):
+class HLayer(nn.Module, ABC):
     """A layer of a hyperbolic network: points of `manifold` in, points of `manifold` out.
 
     A subclass defines `normal`, the layer in geodesic normal coordinates at the origin (the point at distance d in
@@ -26,9 +28,9 @@ class HLayer(nn.Module):
         self.manifold = manifold
         self.dim = dim
 
+    @abstractmethod
     def normal(self, n: Tensor) -> Tensor:
         """The layer as a function of normal coordinates."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         dim = self._dim(x)

@@ -5,6 +5,7 @@ picture itself always has the rim at 1. Geodesics are exact arcs.
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import matplotlib as mpl
 import numpy as np
@@ -20,7 +21,7 @@ from hyplearn.viz.labels import Labels
 from hyplearn.viz.style import COLORS, RC, new_figure
 
 
-class Canvas:
+class Canvas(ABC):
     """A picture of the plane of curvature -c in matplotlib axes; the subclasses say which map of the plane it is.
 
     Colours are names of `COLORS` or whatever matplotlib takes.
@@ -36,17 +37,17 @@ class Canvas:
 
     # --- the map ----------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _frame(self) -> None:
         """Draws the rim and sets the limits of the axes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _project(self, u: np.ndarray) -> np.ndarray:
         """From the unit Poincare disk, (..., 2), to the picture."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _bulge(self, u: np.ndarray, v: np.ndarray) -> float:
         """The bulge of the geodesic from u to v (in the unit disk) in the picture."""
-        raise NotImplementedError
 
     def _numpy(self, x) -> np.ndarray:
         return torch.as_tensor(x).detach().cpu().double().numpy() * math.sqrt(self.c)
