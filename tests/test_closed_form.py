@@ -1,4 +1,4 @@
-"""Sarkar's construction against one in mpmath, coordinates against distances, distortion and its price in bits."""
+"""Sarkar's construction against mpmath, its distortion and price in bits; h-MDS on what it keeps exactly."""
 
 import math
 import os
@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from hyplearn.data import Hierarchy, balanced_tree, random_tree
-from hyplearn.embeddings import SarkarEmbedding
+from hyplearn.embeddings import HMDSEmbedding, SarkarEmbedding
 from hyplearn.embeddings.sarkar import bits_needed, fixed_point_distance, spherical_code
 from hyplearn.manifolds import PoincareBall
-from hyplearn.metrics import average_distortion, best_scale, rank_metrics, worst_distortion
+from hyplearn.metrics import average_distortion, best_scale, rank_metrics, relative_error, worst_distortion
 
 DATA = os.environ.get("HYPLEARN_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="set HYPLEARN_DATA to the folder of the real data sets")
@@ -180,6 +180,64 @@ def test_bad_settings(options, message):
         SarkarEmbedding().fit(balanced_tree(2, 0))
 
 
+# --- h-MDS ------------------------------------------------------------------------------------------------------------
+
+
+def ball_points(n, dim, radius, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, dim, generator=generator, dtype=torch.float64)
+    r = radius * torch.rand(n, 1, generator=generator, dtype=torch.float64)
+    return PoincareBall(1.0).expmap0(x / x.norm(dim=1, keepdim=True) * r / 2)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5])
+@pytest.mark.parametrize("stretch", [1.0, 2.5])
+def test_hmds_finds_hyperbolic_points_again(dim, stretch):
+    x = ball_points(20, dim, radius=3.0)
+    true = PoincareBall(1.0).dist(x[:, None], x)
+    true = (true + true.T) / 2
+    model = HMDSEmbedding(dim, scale=1 / stretch).fit(stretch * true)
+    everything = model.distances_from(torch.arange(20))
+    assert torch.allclose(everything, true, atol=1e-6) and model.error_ < 1e-6
+    assert model.embedding_.shape == (20, dim)
+    again = PoincareBall(1.0).dist(model.embedding_[:, None], model.embedding_)
+    assert torch.allclose(again, true, atol=1e-6)
+    assert torch.allclose(model.distance(3, torch.arange(20)), everything[3])
+
+
+def test_hmds_of_a_tree_gets_better_with_dimension_and_picks_a_scale(tmp_path):
+    tree = random_tree(40, seed=2)
+    errors = [HMDSEmbedding(dim).fit(tree).error_ for dim in (2, 5, 15, 30)]
+    assert errors == sorted(errors, reverse=True) and errors[-1] < 0.05
+    model = HMDSEmbedding(5).fit(tree)
+    for scale in (0.5 * model.scale_, 0.1):
+        assert HMDSEmbedding(5, scale=scale).fit(tree).error_ >= model.error_
+    true = tree.tree_distances()
+    assert relative_error(model.distances_from(torch.arange(40)), true, model.scale_) == pytest.approx(model.error_)
+    model.save(tmp_path / "m.pt")
+    assert torch.equal(HMDSEmbedding.load(tmp_path / "m.pt").embedding_, model.embedding_)
+
+
+@pytest.mark.parametrize(
+    "distances, message",
+    [
+        (torch.tensor([[0.0, 1.0], [2.0, 0.0]]), "symmetric"),
+        (torch.ones(2, 3), "symmetric"),
+        (torch.ones(2, 2), "0 on the diagonal"),
+        (torch.zeros(2, 2), "0 on the diagonal"),
+        (torch.tensor([[0.0, math.inf], [math.inf, 0.0]]), "finite"),
+    ],
+)
+def test_what_is_no_distance_matrix_is_refused(distances, message):
+    with pytest.raises(ValueError, match=message):
+        HMDSEmbedding(2).fit(distances)
+    with pytest.raises(ValueError, match="scale must be below 233"):
+        HMDSEmbedding(2, scale=300.0).fit(balanced_tree(1, 3))
+
+
+# --- the trees of the literature --------------------------------------------------------------------------------------
+
+
 @needs_data
 @pytest.mark.parametrize("name, bits, least", [("smalltree", 1300, 39), ("phylo_tree", 3750, 343)])
 def test_distortion_of_the_trees_of_the_literature(name, bits, least):
@@ -188,3 +246,10 @@ def test_distortion_of_the_trees_of_the_literature(name, bits, least):
     assert tree.is_tree and len(tree.edges) == least
     true, d = tree.tree_distances(), all_distances(SarkarEmbedding(bits=bits).fit(tree))
     assert average_distortion(d, true, best_scale(d, true)) <= 1.001
+
+
+@needs_data
+def test_hmds_on_phylo_tree_is_at_least_as_good_as_published():
+    rows = [line.split()[:2] for line in Path(DATA, "graphs/phylo_tree.edges").read_text().splitlines()]
+    tree = Hierarchy.from_pairs([(child, parent) for parent, child in rows])
+    assert HMDSEmbedding(100).fit(tree).error_ <= 0.0326  # Sala et al. 2018, table 3

@@ -82,6 +82,7 @@ def test_tree_distances_against_floyd(weighted):
     for k in range(30):
         d = np.minimum(d, d[:, k : k + 1] + d[k : k + 1])
     assert np.allclose(tree.tree_distances(), d, rtol=1e-14)
+    assert np.allclose(tree.tree_distances([7, 0]), d[[7, 0]], rtol=1e-14)
 
 
 def test_depths_are_the_longest_paths():

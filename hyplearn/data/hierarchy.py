@@ -161,25 +161,29 @@ class Hierarchy:
         weights = None if self.weights is None else torch.tensor([weight.get(e, 1.0) for e in edges]).double()
         return Hierarchy(names, torch.tensor(edges, dtype=torch.int64).reshape(-1, 2), weights, labels)
 
-    def tree_distances(self) -> Tensor:
-        """(N, N) float64 lengths of the paths between all nodes of a tree.
+    def tree_distances(self, nodes: Sequence[int] | None = None) -> Tensor:
+        """(S, N) float64 lengths of the paths from some nodes (from all, if not given) to all nodes of a tree.
 
         Raises:
             ValueError: if the hierarchy is no tree.
         """
         if not self.is_tree:
             raise ValueError("tree_distances needs a tree (one root, one parent each); use spanning_tree() first")
-        lengths = torch.ones(len(self.edges), dtype=torch.float64) if self.weights is None else self.weights
-        up = {child: (parent, w) for (child, parent), w in zip(self.edges.tolist(), lengths.tolist(), strict=True)}
-        distances = torch.zeros(len(self), len(self), dtype=torch.float64)
-        done = [self.order[0]]
-        for node in self.order[1:]:
+        lengths = [1.0] * len(self.edges) if self.weights is None else self.weights.tolist()
+        up = {child: (parent, w) for (child, parent), w in zip(self.edges.tolist(), lengths, strict=True)}
+        nodes = range(len(self)) if nodes is None else nodes
+        distances = torch.full((len(self), len(nodes)), torch.inf, dtype=torch.float64)  # node by node: rows are whole
+        for column, node in enumerate(nodes):  # up to the root,
+            far = 0.0
+            distances[node, column] = far
+            while node in up:
+                node, length = up[node]
+                far += length
+                distances[node, column] = far
+        for node in self.order[1:]:  # and down into everything else
             parent, length = up[node]
-            row = distances[parent, done] + length
-            distances[node, done] = row
-            distances[done, node] = row
-            done.append(node)
-        return distances
+            distances[node] = torch.minimum(distances[node], distances[parent] + length)
+        return distances.T.contiguous()
 
 
 # --- bundled and generated ---------------------------------------------------------------------------------------

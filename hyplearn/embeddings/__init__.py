@@ -6,6 +6,14 @@ from hyplearn.embeddings.contrastive import (
     PublishedEmbedding,
     TranslationalEmbedding,
 )
+from hyplearn.embeddings.hmds import HMDSEmbedding
 from hyplearn.embeddings.sarkar import SarkarEmbedding
 
-__all__ = ["EuclideanEmbedding", "PoincareEmbedding", "PublishedEmbedding", "SarkarEmbedding", "TranslationalEmbedding"]
+__all__ = [
+    "EuclideanEmbedding",
+    "HMDSEmbedding",
+    "PoincareEmbedding",
+    "PublishedEmbedding",
+    "SarkarEmbedding",
+    "TranslationalEmbedding",
+]
