@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from hyplearn.viz.style import COLORS, RC, new_figure
@@ -29,10 +30,10 @@ class Space:
         points = torch.as_tensor(points).detach().double().numpy()
         flat = points.reshape(-1, 3)
         self.low, self.high = np.minimum(self.low, flat.min(0)), np.maximum(self.high, flat.max(0))
-        self.ax.set(
-            xlim=(self.low[0], self.high[0]), ylim=(self.low[1], self.high[1]), zlim=(self.low[2], self.high[2])
-        )
-        self.ax.set_box_aspect(np.maximum(self.high - self.low, 1e-9), zoom=self.zoom)
+        middle, half = (self.low + self.high) / 2, np.maximum((self.high - self.low) / 2, 1e-9)  # a point has a size
+        xlim, ylim, zlim = np.stack((middle - half, middle + half), -1)
+        self.ax.set(xlim=xlim, ylim=ylim, zlim=zlim)
+        self.ax.set_box_aspect(half, zoom=self.zoom)
         return points
 
     def surface(
@@ -40,7 +41,7 @@ class Space:
         surface: Callable[[Tensor], Tensor],
         s: tuple[float, float],
         t: tuple[float, float],
-        color: str = "sky",
+        color: str = "#c5e3f6",  # the style's sky blue, pale enough for curves on it
         cells: tuple[int, int] = (20, 32),
         alpha: float = 0.75,
     ) -> None:
@@ -77,7 +78,9 @@ class Space:
         x = self._numpy(x)
         self.ax.plot(*x[:, None], "o", ms=5, color=COLORS.get(color, color), zorder=5)
         if label:
-            self.ax.text(*x, f" {label}", color=COLORS.get(color, color), zorder=6)
+            halo = [withStroke(linewidth=3, foreground="white")]
+            style = {"color": COLORS.get(color, color), "size": 13, "va": "bottom", "path_effects": halo, "zorder": 6}
+            self.ax.text(*x, f" {label}", **style)
 
 
 def space(

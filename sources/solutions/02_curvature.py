@@ -291,7 +291,8 @@ check(sectional_curvature, hidden=True)
 # {{exercise:ball_metric}}
 #
 # A colleague wrote the metric of the Poincaré ball of curvature $-c$. It runs, it trains, and it is wrong in three
-# places. Look at what your instrument of exercise 5 would show: the curvature of the colleague's disk at three points.
+# places. Measure it: the next cell does so with a short formula for metrics that are a factor times the identity, your
+# instrument of exercise 5 would find the same.
 
 
 # %% id="colleague"
@@ -301,9 +302,15 @@ def colleagues_metric(x, c):
     return factor * torch.eye(len(x), dtype=x.dtype)
 
 
-print("what the colleague's metric measures at (0, 0), (0.2, 0) and (0.4, 0):")
-for c, found in ((1.0, (-1.0, -0.98, -0.92)), (2.0, (-0.25, -0.2488, -0.245))):
-    print(f"  c = {c}: K =", *found)
+def measured(metric, x):
+    """The Gaussian curvature -laplace(log f) / 2f of a plane metric that is f(x) times the identity."""
+    log_factor = hessian(lambda p: metric(p)[0, 0].log())(x)
+    return -log_factor.trace() / (2 * metric(x)[0, 0])
+
+
+for c in (1.0, 2.0):
+    for x in torch.tensor([[0.0, 0.0], [0.2, 0.0], [0.4, 0.0]], dtype=torch.float64):
+        print(f"c = {c}, at {x.tolist()}: K = {measured(lambda p, c=c: colleagues_metric(p, c), x):.4f}")
 
 # %% [markdown] id="about-colleague"
 # Neither is the curvature $-c$ when $c = 2$, nor is it constant; and on a batch the function is wrong altogether. Write
@@ -350,8 +357,8 @@ check(ball_metric, hidden=True)
 # $$s \leftarrow s + \tfrac h6(k_1 + 2k_2 + 2k_3 + k_4),\quad k_1 = f(s),\; k_2 = f(s + \tfrac h2 k_1),\;
 # k_3 = f(s + \tfrac h2 k_2),\; k_4 = f(s + h k_3).$$
 #
-# The picture shows what should come out: from one point in twelve directions, each path an arc at right angles to the
-# rim.
+# The picture shows twelve velocities of length 1 at a point, and in grey where they lead in the time 1.5: to the circle
+# of radius 1.5. When your function works, draw the paths, too: each is an arc at right angles to the rim.
 
 # %% id="geodesic-figure"
 figure, (disk,) = viz.picture(size=3.4)
