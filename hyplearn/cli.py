@@ -16,6 +16,7 @@ COMMANDS = {
     "course": ("hyplearn.course.commands.course", "list, build, check and pull the notebooks"),
     "train": ("hyplearn.networks.command", "train a network"),
     "grade": ("hyplearn.grading.command", "grade a folder of submissions"),
+    "embed": ("hyplearn.embeddings.command", "embed a tree or graph in hyperbolic space, and measure it"),
 }
 
 DESCRIPTION = """Hyperbolic deep learning: a course, and the library that it is taught from.

@@ -59,7 +59,8 @@ class ContrastiveEmbedding(ABC):
 
     Args:
         dim: dimension of the space.
-        epochs, batch_size, negatives: passes over the relations, relations per step, negatives per relation.
+        epochs, negatives: passes over the relations, negatives per relation.
+        batch_size: relations per step; if not given, so many that an epoch has a hundred steps, but 8 to 64.
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
         max_step: no point moves farther than this in one step, whatever its gradient: a root is in half of the
             relations, and adding their gradients would throw it across the space.
@@ -82,7 +83,7 @@ class ContrastiveEmbedding(ABC):
         lr_end: float = 0.01,
         max_step: float = 0.6,
         negatives: int = 50,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         burn_in: int | None = None,
         burn_in_lr: float = 0.4,
         burn_in_radius: float = 2.0,
@@ -92,7 +93,7 @@ class ContrastiveEmbedding(ABC):
         dtype: torch.dtype = torch.float64,
     ):
         for name, value in dict(dim=dim, epochs=epochs, negatives=negatives, batch_size=batch_size).items():
-            if value < 1:
+            if value is not None and value < 1:  # a batch size may be left to the data
                 raise ValueError(f"{name} must be at least 1, got {value}")
         positive = dict(lr=lr, max_step=max_step, burn_in_lr=burn_in_lr, burn_in_radius=burn_in_radius, radius=radius)
         for name, value in positive.items():
@@ -169,7 +170,7 @@ class ContrastiveEmbedding(ABC):
             while epoch < self.epochs:
                 shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
                 order = torch.randperm(len(pairs), generator=shuffle)
-                batches = order.to(self.device).split(self.batch_size)
+                batches = order.to(self.device).split(self.batch_size or min(64, max(8, len(pairs) // 100)))
                 lr, radius = self._schedule(epoch)
                 while step < len(batches):
                     total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, radius, processes)
@@ -451,3 +452,23 @@ def relations(edges: Hierarchy | Tensor, nodes: int | None = None) -> tuple[Tens
     if nodes is not None and nodes < least:
         raise ValueError(f"nodes must be at least {least}, the largest index in edges + 1, got {nodes}")
     return edges.long(), nodes or least
+
+
+def held_out(hierarchy: Hierarchy, share: float = 0.1, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Relations to learn and relations to predict: `share` of the closure, drawn from what the direct edges imply.
+
+    A direct edge that is missing cannot be told from one that never was, so all of those are for learning.
+
+    Raises:
+        ValueError: if the hierarchy has too few implied relations.
+    """
+    closure, nodes = hierarchy.closure, len(hierarchy)
+    direct = torch.isin(closure @ torch.tensor([nodes, 1]), hierarchy.reduction @ torch.tensor([nodes, 1]))
+    implied = (~direct).nonzero()[:, 0]
+    count = round(share * len(closure))
+    if not 0 < count <= len(implied):
+        raise ValueError(f"{len(implied)} relations are implied by others, and {max(1, count)} would be held out")
+    test = implied[torch.randperm(len(implied), generator=torch.Generator().manual_seed(seed))[:count]]
+    kept = torch.ones(len(closure), dtype=torch.bool)
+    kept[test] = False
+    return closure[kept], closure[~kept]
