@@ -19,7 +19,7 @@ from hyplearn.grading.spec import Case, Exercise, ExerciseSet, Written, mistake
 
 NAME = "99_toy"
 needs_bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: apt install it")
-QUICK = Limits(cell=8.0, call=5.0, question=20.0, submission=120.0)
+QUICK = Limits(cell=20.0, call=15.0, question=60.0, submission=300.0)  # for a machine that does much else
 
 
 def _cases(draw):

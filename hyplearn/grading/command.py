@@ -12,6 +12,7 @@ examples:
 """
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -100,17 +101,18 @@ def grade(
         whose = f"of student {student!r} " if student else ""
         raise BadInput(f"SUBMITTED_DIR: no submission {whose}in {submitted}/<student>/<assignment>/")
     out.mkdir(parents=True, exist_ok=True)
-    keys = {name: _fingerprint(sets[name], releases[name]) for name in sets}
     try:
-        results = _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits)
-        return _record_all(results, out, sets, releases, config)
+        known, todo = _sort_out(submissions, out, sets, releases, student)
+        # Verdicts are made by other processes; the gradebook is written by this one, as they arrive.
+        verdicts = itertools.chain(known, _in_parallel(todo, sets, releases, jobs, isolation, limits))
+        return _record_all(verdicts, len(known) + len(todo), out, sets, releases, config)
     except OSError as error:
         raise Failed(
             f"--out: cannot write to {out} ({error.strerror}); mend that and run the same command again"
         ) from None
 
 
-# --- first all verdicts, each kept in a file --------------------------------------------------------------------------
+# --- verdicts, each kept in a file --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,6 @@ class Job:
     submission: Submission
     verdict_path: Path
     key: str
-
-
-def _verdict_path(out: Path, submission: Submission) -> Path:
-    return out / "verdicts" / submission.student / f"{submission.assignment}.json"
 
 
 def _fingerprint(exercises: ExerciseSet, release) -> str:
@@ -143,30 +141,23 @@ def _key(submission: Submission, fingerprint: str) -> str:
     return digest.hexdigest()
 
 
-def _verify_all(submissions, out, sets, releases, keys, jobs, student, isolation, limits) -> dict[Submission, Result]:
-    """A verdict for every submission; with `student`, new ones for theirs, and for others those that are there."""
-    results, todo = {}, []
+def _sort_out(submissions, out, sets, releases, student) -> tuple[list[tuple[Submission, Result]], list[Job]]:
+    """The verdicts that are there, and jobs for the others; with `student`, jobs for theirs, in any case, alone."""
+    fingerprints = {name: _fingerprint(sets[name], releases[name]) for name in sets}
+    verdicts, todo = [], []
     for submission in submissions:
         if submission.path is None:
-            results[submission] = Result(FAILED, submission.reason)
+            verdicts.append((submission, Result(FAILED, submission.reason)))
             continue
-        job = Job(submission, _verdict_path(out, submission), _key(submission, keys[submission.assignment]))
+        key = _key(submission, fingerprints[submission.assignment])
+        job = Job(submission, out / "verdicts" / submission.student / f"{submission.assignment}.json", key)
         known = None if submission.student == student else _known(job)
         if known:
-            results[submission] = known
+            verdicts.append((submission, known))
         elif student in (None, submission.student):
             todo.append(job)
     todo.sort(key=lambda job: job.submission.assignment)  # a sandbox serves one assignment: few changes
-    failed = 0
-    tqdm.monitor_interval = 0  # no thread that watches the bar: forks and threads do not mix
-    with tqdm(total=len(todo), desc="grading", unit="", disable=not todo, file=sys.stderr) as bar:
-        for job, result in _in_parallel(todo, sets, releases, jobs, isolation, limits):
-            _remember(job, result)
-            results[job.submission] = result
-            failed += result.status != "graded"
-            bar.set_postfix_str(f"{failed} failed" if failed else "")
-            bar.update()
-    return results
+    return verdicts, todo
 
 
 def _known(job: Job) -> Result | None:
@@ -184,7 +175,9 @@ def _remember(job: Job, result: Result) -> None:
 
 
 def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, limits: Limits):
-    """Yields (job, result) from `jobs` processes. One that dies costs its submission, and is replaced."""
+    """Yields (submission, result) from `jobs` processes. One that dies costs its submission, and is replaced."""
+    if not todo:
+        return
     fork = multiprocessing.get_context("fork")  # torch and the specs are there at once
     warm_up()
     waiting, running = list(reversed(todo)), {}
@@ -214,16 +207,17 @@ def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, lim
                 except (EOFError, OSError):
                     result = None
                 if result is None:
+                    result = Result(FAILED, "the grader's own process ended; grade it again", final=False)
                     process.kill()
                     pipe.close()
-                    yield job, Result(FAILED, "the grader's own process ended; grade it again", final=False)
-                    pipe, process = start() if waiting else (None, None)
-                else:
-                    yield job, result
-                if waiting:
+                    if waiting:
+                        give(*start())
+                elif waiting:
                     give(pipe, process)
-                elif process:
+                else:
                     pipe.close()
+                _remember(job, result)
+                yield job.submission, result
     finally:
         for pipe, (process, _, _) in running.items():
             process.kill()
@@ -250,23 +244,32 @@ def _serve(pipe, other_end, sets, releases, isolation, limits) -> None:
             sandbox.close()
 
 
-# --- then the gradebook, by this process alone ------------------------------------------------------------------------
+# --- the gradebook, by this process alone -----------------------------------------------------------------------------
 
 
-def _record_all(results: dict[Submission, Result], out, sets, releases, config):
+def _record_all(verdicts, total: int, out, sets, releases, config):
     from hyplearn.grading.gradebook import Book, write_table
 
     book = _when_unlocked(lambda: Book(out, config))
-    for name in {submission.assignment for submission in results} & set(sets):
-        _when_unlocked(lambda name=name: book.add_assignment(name, releases[name]))
-    order = sorted(results, key=lambda submission: (submission.student, submission.assignment))
-    bar = tqdm(order, desc="writing", unit="", file=sys.stderr, disable=len(order) < 20)
-    grades = [_record(book, submission, results[submission], out, sets, releases) for submission in bar]
+    for name, release in releases.items():
+        try:
+            _when_unlocked(lambda name=name, release=release: book.add_assignment(name, release))
+        except RuntimeError:  # nbgrader: cells came or went, and there are submissions
+            raise Failed(f"{out / 'gradebook.db'} belongs to another edition of {name}: choose another --out") from None
+    grades, failed = [], 0
+    tqdm.monitor_interval = 0  # no thread that watches the bar: forks and threads do not mix
+    with tqdm(total=total, desc="grading", unit="", file=sys.stderr) as bar:
+        for submission, result in verdicts:
+            grades.append(_record(book, submission, result, sets, releases))
+            failed += result.status == FAILED
+            bar.set_postfix_str(f"{failed} failed" if failed else "")
+            bar.update()
+    grades.sort(key=lambda item: (item.student, item.assignment))
     write_table(out / "grades.csv", grades)
     return grades
 
 
-def _record(book, submission: Submission, result: Result, out, sets, releases):
+def _record(book, submission: Submission, result: Result, sets, releases):
     from hyplearn.grading.gradebook import Grade
 
     name = submission.assignment
