@@ -237,7 +237,7 @@ def test_two_processes_train_as_one_does(tmp_path):
             """
         )
     )
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     outputs = [
         subprocess.run([*start, script, name], capture_output=True, text=True, check=True, env=environment).stdout
