@@ -391,7 +391,7 @@ def _polar(r: float):
 
 def _christoffel_cases(draw):
     yield Case(_polar(2.0)[:2], "polar coordinates of the plane at r = 2")
-    for n in (2, 3, 4):
+    for n in (2, 3):
         yield Case(_jet(draw, n=n)[:2], f"{n} dimensions")
     yield Case(_jet(draw, 4, n=2)[:2], "a batch of 4, 2 dimensions")
     yield Case(_jet(draw, 2, 4, n=3)[:2], "a batch of 2 x 4, 3 dimensions")
@@ -502,11 +502,10 @@ def _sectional_cases(draw):
     bowl = torch.zeros(2, 2, 2, 2, dtype=F64)
     bowl[1, 1, 0, 0] = 2.0  # dx^2 + (1 + x^2) dy^2 at x = 0
     yield Case((flat, none, bowl, e1, e2), "dx^2 + (1 + x^2) dy^2 at x = 0: K = -1")
-    for n in (2, 4):
-        yield Case((*_jet(draw, n=n), *_spanning(draw, n=n)), f"{n} dimensions")
+    yield Case((*_jet(draw, n=2), *_spanning(draw, n=2)), "2 dimensions")
     yield Case((*_jet(draw, 4, n=2), *_spanning(draw, 4, n=2)), "a batch of 4, 2 dimensions")
     yield Case((*_jet(draw, 2, 4, n=3), *_spanning(draw, 2, 4, n=3)), "a batch of 2 x 4, 3 dimensions")
-    yield Case((*_jet(draw, n=3), *_spanning(draw, 5, n=3)), "one metric, 5 planes")
+    yield Case((*_jet(draw, n=4), *_spanning(draw, 5, n=4)), "one metric, 5 planes in 4 dimensions")
     yield Case((*_polar(1.5), e1 + e2, e2), "the flat plane in polar coordinates: K = 0", edge=True)
     g, dg, ddg = _jet(draw, n=3)
     yield Case((g, 0 * dg, 0 * ddg, *_spanning(draw, n=3)), "a metric that does not change: K = 0", edge=True)
@@ -753,7 +752,7 @@ def _geodesic_cases(draw):
     yield Case((numbers(0.3, 0.0), numbers(0.0, 0.4), 1.0, 1.0, 1), "one step")
     yield Case((numbers(0.3, 0.0), numbers(0.0, 0.4), 1.0, 1.0, 3), "three steps")
     for c in CURVATURES:
-        yield Case((*_starts(draw, 2, c=c), c, 0.6 / math.sqrt(c), 2), "one start", gradient=c in (0.1, 2.0))
+        yield Case((*_starts(draw, 2, c=c), c, 0.6 / math.sqrt(c), 1), "one start", gradient=c in (0.1, 2.0))
     yield Case((*_starts(draw, 4, 3, c=2.0), 2.0, 0.5, 2), "a batch of 4, 3 dimensions")
     yield Case((*_starts(draw, 2, 3, 2, c=0.5), 0.5, -0.6, 2), "a batch of 2 x 3, back in time")
     x, v = _starts(draw, 5, 2, c=2.0)
