@@ -1,6 +1,7 @@
 """What `make course` shows: the lectures, and what the grader says about sample submissions."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def grade_samples(course: Course) -> list[dict]:
     shutil.rmtree(folder / "submitted", ignore_errors=True)
     write_samples(course, folder / "submitted")
     command = [sys.executable, "-m", "hyplearn.cli", "grade", str(folder / "submitted"), "--json"]
-    command += ["--out", str(folder / "grades")]
+    command += ["--out", str(folder / "grades"), "--jobs", str(min(os.cpu_count() or 1, 4))]
     if isolation().fix:  # the samples are our own code, so that the first look at the course needs no sandbox
         command += ["--isolation", "none"]
     _tell("grading sample submissions ...")
