@@ -53,7 +53,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("file", metavar="FILE", help="an edge list, or @mammals, @objects, @python")
     parser.add_argument("--method", choices=[*LEARNED, *CLOSED_FORM], default="poincare")
     parser.add_argument("--dim", metavar="D", type=int, default=5, help="dimension (default 5)")
-    parser.add_argument("--epochs", metavar="N", type=int, help="passes over the relations (default 40)")
+    parser.add_argument("--epochs", metavar="N", type=int, help="passes over the relations (default 100)")
     parser.add_argument("--negatives", metavar="K", type=int, help="negatives per relation (default 50)")
     parser.add_argument("--lr", metavar="RATE", type=float, help="step size per relation (default: the method's)")
     parser.add_argument("--bits", metavar="B", type=int, help="sarkar: bits per coordinate (default 53)")

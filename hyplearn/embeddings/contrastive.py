@@ -78,7 +78,7 @@ class ContrastiveEmbedding(ABC):
         self,
         dim: int = 5,
         *,
-        epochs: int = 40,
+        epochs: int = 100,
         lr: float = 1.2,
         lr_end: float = 0.01,
         max_step: float = 0.6,
@@ -279,11 +279,14 @@ class PoincareEmbedding(ContrastiveEmbedding):
     the paper's own.
 
     Args:
-        c: the space has curvature -c; c only scales distances, and with them how sharp the softmax is.
+        c: the space has curvature -c, 1/(dim - 1) if not given; c only scales distances, and with them how sharp the
+            softmax is. Balls grow like exp((dim - 1) sqrt(c) r): the more room, the sharper it may be.
         others: see `ContrastiveEmbedding`.
     """
 
-    def __init__(self, dim: int = 5, *, c: float = 0.25, **options):
+    def __init__(self, dim: int = 5, *, c: float | None = None, **options):
+        if c is None:
+            c = 1 / max(1, dim - 1)
         if not 0 < c < math.inf:
             raise ValueError(f"c must be > 0, got {c}")
         super().__init__(dim, **options)
@@ -325,9 +328,9 @@ class PoincareEmbedding(ContrastiveEmbedding):
         norm = squares.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
         length = (scale * norm).clamp_max(scale * self.max_step)
         s = length.cosh() * x[:, 1:] + length.sinh() / norm * step[:, 1:]
-        far = s.norm(dim=1, keepdim=True)
-        limit = math.sinh(min(scale * radius, self._reach))
-        return _lifted(s * (far.clamp_max(limit) / far.clamp_min(torch.finfo(x.dtype).tiny)))
+        far = (s * s).sum(1, keepdim=True).sqrt()
+        near = far.clamp_max(math.sinh(min(scale * radius, self._reach)))
+        return torch.cat([(1 + near * near).sqrt(), s * (near / far.clamp_min(torch.finfo(x.dtype).tiny))], dim=1)
 
 
 class PublishedEmbedding(ContrastiveEmbedding):
