@@ -109,7 +109,8 @@ def test_a_forgery_gets_nothing(name, tmp_path, sandbox):
 @needs_bubblewrap
 def test_what_is_masked_says_so(tmp_path, sandbox):
     found = verdicts(hand_in(tmp_path, "mallory", answered(angle=FORGERIES["delegation by import"][1])), sandbox)
-    assert found["angle"].verdict == "unattempted"
+    assert found["angle"].verdict == "wrong" and found["angle"].score == 0
+    assert "this is what you are asked to write" in found["angle"].message
     assert scored(tmp_path, sandbox)["angle"] == 2.0
 
 
