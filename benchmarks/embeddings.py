@@ -4,35 +4,22 @@ The data are real; HYPLEARN_DATA names their folder, and rows without it say tha
 seconds of one thread, training only.
 """
 
-import os
 import statistics
 import time
-from pathlib import Path
 
 import torch
 
+from benchmarks.real_data import file, skipped
 from benchmarks.timing import Row, main
 from hyplearn.data import Hierarchy, balanced_tree, read_edges
 from hyplearn.embeddings import (
     EuclideanEmbedding,
-    HMDSEmbedding,
     PoincareEmbedding,
-    SarkarEmbedding,
     TranslationalEmbedding,
 )
-from hyplearn.metrics import average_distortion, best_scale, rank_metrics
+from hyplearn.metrics import rank_metrics
 
-DATA = os.environ.get("HYPLEARN_DATA")
 SEEDS = (0, 1, 2)
-
-
-def file(name: str) -> Path | None:
-    path = Path(DATA or "", name)
-    return path if DATA and path.is_file() else None
-
-
-def skipped(name: str, data: str) -> Row:
-    return Row(name, None, note=f"set HYPLEARN_DATA to the folder that holds {data}")
 
 
 def scores(model, hierarchy: Hierarchy) -> tuple[float, float]:
@@ -92,33 +79,6 @@ def gensim_on_mammals(mammals: Hierarchy, epochs: int = 10) -> Row:
     return Row(name, precision, note=f"mean rank {rank:.2f}, {seconds:.1f} CPU-s")
 
 
-def closed_form() -> list[Row]:
-    rows = []
-    for name, bits in (("smalltree", 1300), ("phylo_tree", 3750)):
-        path = file(f"graphs/{name}.edges")
-        if path is None:
-            rows.append(skipped(f"Sarkar on {name}", f"graphs/{name}.edges"))
-            continue
-        pairs = [line.split()[:2] for line in path.read_text().splitlines()]
-        tree = Hierarchy.from_pairs([(child, parent) for parent, child in pairs])
-        true = tree.tree_distances()
-        for share in (8, 4, 2, 1):  # the curve: what bits buy
-            model = SarkarEmbedding(bits=bits // share).fit(tree)
-            embedded = model.distances_from(torch.arange(len(tree)))
-            value = average_distortion(embedded, true, best_scale(embedded, true))
-            note = f"an edge is {model.scale_:.1f} long"
-            goal = 1.001 if share == 1 else None
-            rows.append(Row(f"Sarkar, {name}, {bits // share} bits: distortion", value, goal, note=note))
-        if name == "phylo_tree":
-            start = time.process_time()
-            SarkarEmbedding(bits=bits).fit(tree).coordinates()
-            rows.append(Row(f"Sarkar, {name}, {bits} bits: coordinates, CPU-s", time.process_time() - start))
-            model = HMDSEmbedding(100).fit(tree)
-            note = f"mean |d/s - d_T|/d_T, s = {model.scale_:.2f}"
-            rows.append(Row("h-MDS, phylo_tree, d = 100: error", model.error_, 0.0326, note=note))
-    return rows
-
-
 def linear_cost() -> list[Row]:
     """CPU microseconds per relation and epoch at three sizes: constant if the cost is linear."""
     rows = []
@@ -139,7 +99,7 @@ def rows() -> list[Row]:
         mammals = read_edges(path)
         found = [*poincare_on_mammals(mammals), seconds_to_map(mammals), *flat_on_mammals(mammals)]
         found.append(gensim_on_mammals(mammals))
-    return [*found, *closed_form(), *linear_cost()]
+    return [*found, *linear_cost()]
 
 
 if __name__ == "__main__":
