@@ -1,8 +1,10 @@
 """HNet against its flat twin on CIFAR-10: same images, same steps, same optimiser, the same two learning rates.
 
-`python -m benchmarks.cifar10 [--images 20000] [--epochs 4] [--seeds 3] [--json]` reads the set under HYPLEARN_DATA
-(cifar10/cifar10_jpeg.npz, JPEG copies of the official images, so accuracies lie a little below published ones) and
-prints accuracy (mean and standard deviation over seeds) and CPU seconds of each network at each rate.
+`python -m benchmarks.cifar10 [--images 20000] [--epochs 4] [--seeds 3] [--out FILE] [--json]` reads the set under
+HYPLEARN_DATA (cifar10/cifar10_jpeg.npz, JPEG copies of the official images, so accuracies lie a little below published
+ones) and prints accuracy (mean and standard deviation over seeds) and CPU seconds of each network at each rate. The two
+networks take turns, so that a slow hour of the machine hits both. FILE keeps what is finished, one run a line: started
+again with it, the benchmark goes on where it was stopped.
 """
 
 import argparse
@@ -43,24 +45,45 @@ def load(folder: Path) -> tuple[TensorDataset, TensorDataset]:
     return standardised(*tensors)
 
 
-def run(
-    network: str, lr: float, seed: int, train: TensorDataset, test: TensorDataset, epochs: int
-) -> tuple[float, float]:
-    """(test accuracy, CPU seconds); the accuracy is NaN if training met one."""
+def run(network: str, lr: float, seed: int, train: TensorDataset, test: TensorDataset, epochs: int) -> dict:
+    """Accuracy on the test set, None if training met a NaN, and CPU seconds of the training."""
     torch.manual_seed(seed)
     manifold = NormalCoordinates(1.0)
     model = Net() if network == "flat" else FromPixels(manifold, HNet(manifold))
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    loss, score = nn.functional.cross_entropy, None
     started = time.process_time()
     try:
-        fit(
-            model, train, nn.functional.cross_entropy, optimizer, epochs=epochs, seed=seed, device="cpu", progress=False
-        )
+        fit(model, train, loss, optimizer, epochs=epochs, seed=seed, device="cpu", progress=False)
+        seconds = time.process_time() - started
+        score = evaluate(model, test, loss, {"accuracy": accuracy}, 500)["accuracy"]
     except NonFiniteError as error:
         print(error, file=sys.stderr)
-        return float("nan"), time.process_time() - started
-    seconds = time.process_time() - started
-    return evaluate(model, test, nn.functional.cross_entropy, {"accuracy": accuracy}, 500)["accuracy"], seconds
+        seconds = time.process_time() - started
+    return {"accuracy": score, "cpu_seconds": round(seconds, 1)}
+
+
+def summary(network: str, lr: float, runs: list[dict]) -> dict:
+    """Mean and standard deviation over the runs that ended in a number, and how many did not."""
+    scores = [r["accuracy"] for r in runs if r["accuracy"] is not None]
+    return {
+        "network": network,
+        "lr": lr,
+        "accuracy": statistics.mean(scores) if scores else None,
+        "std": statistics.stdev(scores) if len(scores) > 1 else None,
+        "runs": [r["accuracy"] for r in runs],
+        "cpu_seconds": statistics.median(r["cpu_seconds"] for r in runs),
+    }
+
+
+def line(row: dict) -> str:
+    def number(value):
+        return "NaN" if value is None else f"{value:.3f}"
+
+    spread = "" if row["std"] is None else f" +- {row['std']:.3f}"
+    runs = " ".join(map(number, row["runs"]))
+    score = f"{number(row['accuracy'])}{spread}"
+    return f"{row['network']:10s} lr {row['lr']:<6g} {score:15s} ({runs})  {row['cpu_seconds']:.0f} CPU-s"
 
 
 def main() -> None:
@@ -69,6 +92,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lr", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--out", type=Path, help="a file that keeps finished runs")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if "HYPLEARN_DATA" not in os.environ:
@@ -78,21 +102,22 @@ def main() -> None:
     train, test = load(Path(os.environ["HYPLEARN_DATA"]))
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: args.images]
     train = TensorDataset(*(t[chosen] for t in train.tensors))
+    done = [json.loads(text) for text in args.out.read_text().splitlines()] if args.out and args.out.exists() else []
     rows = []
     for lr in args.lr:
-        for network in ("flat", "hyperbolic"):
-            runs = [run(network, lr, seed, train, test, args.epochs) for seed in range(args.seeds)]
-            accuracies, seconds = zip(*runs, strict=True)
-            spread = statistics.stdev(accuracies) if len(runs) > 1 else 0.0
-            row = {"network": network, "lr": lr, "accuracy": statistics.mean(accuracies), "std": spread}
-            rows.append(row | {"runs": accuracies, "cpu_seconds": statistics.median(seconds)})
-            if not args.json:
-                text = " ".join(f"{a:.3f}" for a in accuracies)
-                print(
-                    f"{network:10s} lr {lr:g}: {row['accuracy']:.3f} +- {spread:.3f} ({text}), "
-                    f"{rows[-1]['cpu_seconds']:.0f} CPU-s",
-                    flush=True,
-                )
+        runs = {"flat": [], "hyperbolic": []}
+        for seed, network in itertools.product(range(args.seeds), runs):
+            what = {"network": network, "lr": lr, "seed": seed, "images": len(train), "epochs": args.epochs}
+            result = next((kept for kept in done if what.items() <= kept.items()), None)
+            if result is None:
+                result = what | run(network, lr, seed, train, test, args.epochs)
+                if args.out:
+                    with args.out.open("a") as file:
+                        print(json.dumps(result), file=file)
+            runs[network].append(result)
+        rows += [summary(network, lr, results) for network, results in runs.items()]
+        if not args.json:
+            print(*map(line, rows[-2:]), sep="\n", flush=True)
     if args.json:
         print(json.dumps(rows))
 
