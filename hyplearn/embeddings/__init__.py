@@ -1,4 +1,4 @@
-"""Ways to embed a tree or graph: learned from relations, by cones, in closed form; and the flat baselines."""
+"""Ways to embed a tree or graph: learned from relations, by cones, in closed form; the flat baselines; HoroPCA."""
 
 from hyplearn.embeddings.contrastive import (
     EuclideanEmbedding,
@@ -7,11 +7,13 @@ from hyplearn.embeddings.contrastive import (
     TranslationalEmbedding,
 )
 from hyplearn.embeddings.hmds import HMDSEmbedding
+from hyplearn.embeddings.horopca import HoroPCA
 from hyplearn.embeddings.sarkar import SarkarEmbedding
 
 __all__ = [
     "EuclideanEmbedding",
     "HMDSEmbedding",
+    "HoroPCA",
     "PoincareEmbedding",
     "PublishedEmbedding",
     "SarkarEmbedding",
