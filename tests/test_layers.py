@@ -105,6 +105,12 @@ def plain(y, square, A, B, T, sqrt_c, bound, dim):
     return torch.asinh(size).clamp_max(bound) / (sqrt_c * size) * w, t
 
 
+def test_one_point_has_the_gradients_of_a_batch_of_one():
+    layer, n, weight = seeded(lambda: hnn.HLinear(3, 2, NormalCoordinates())), randn(3), randn(2, seed=1)
+    gradients = [torch.autograd.grad((weight * layer(x)).sum(), list(layer.parameters())) for x in (n, n.unsqueeze(0))]
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("bound", (math.inf, 1.0))
 @pytest.mark.parametrize("shape, dim", [((3, 4), -1), ((2, 3, 2, 2), -3)])
 def test_backward_by_hand_equals_autograd(shape, dim, bound):

@@ -135,17 +135,17 @@ class _FullyConnected(torch.autograd.Function):
         through = (grad_t * slope).mul_(T * unit**0.5)
         grad_a = through if grad_a is None else through + grad_a
         # a = y sinhc A - cosh B gives the sums of grad_a y from those of grad_a a: no need to have kept y.
-        over_points = _into(work, grad_a, cosh).sum_to_size(B.shape)
+        grad_B = -_into(work, grad_a, cosh).sum_to_size(B.shape)
         grad_T = _into(work, grad_t, t).sum_to_size(T.shape) / T
         product = _into(work, grad_a, a)
-        grad_A = (product.sum_to_size(A.shape) + B * over_points) / A
+        grad_A = (product.sum_to_size(A.shape) - B * grad_B) / A
         grad_cosh = grad_sinhc = None
         if ctx.needs_input_grad[1]:  # not so in a first layer, whose input is data
             along_a = product.sum(dim, keepdim=True)
             grad_cosh = _into(work, grad_a, -B).sum(dim, keepdim=True)
             grad_sinhc = (along_a - cosh * grad_cosh).div_(sinhc)
         grad_y = _into(grad_a, grad_a, sinhc).mul_(A)
-        return grad_y, grad_cosh, grad_sinhc, grad_A, -over_points, grad_T, -along.sum() / sqrt_c, None, None
+        return grad_y, grad_cosh, grad_sinhc, grad_A, grad_B, grad_T, -along.sum() / sqrt_c, None, None
 
 
 def fully_connected(
