@@ -8,9 +8,9 @@ import mpmath as mp
 import pytest
 import torch
 
-from hyplearn.data import Hierarchy, balanced_tree, random_tree
+from hyplearn.data import Hierarchy, balanced_tree, breadth_first_tree, random_tree
 from hyplearn.embeddings import HMDSEmbedding, SarkarEmbedding
-from hyplearn.embeddings.sarkar import bits_needed, fixed_point_distance, spherical_code
+from hyplearn.embeddings.sarkar import bits_needed, distortion_curve, fixed_point_distance, spherical_code
 from hyplearn.manifolds import PoincareBall
 from hyplearn.metrics import average_distortion, best_scale, rank_metrics, relative_error, worst_distortion
 
@@ -136,6 +136,35 @@ def test_a_graph_goes_through_its_spanning_tree():
     embedding = SarkarEmbedding(scale=40.0).fit(dag)
     assert embedding.tree_.is_tree
     assert embedding.distance(torch.tensor([3, 3]), torch.tensor([1, 2])).div(40).round().tolist() == [1.0, 3.0]
+
+
+def test_a_graph_without_direction_goes_through_its_breadth_first_tree():
+    edges = torch.tensor([[0, 1], [2, 1], [2, 3], [3, 4], [4, 0], [4, 5]])  # a cycle of five, and a tail
+    graph = torch.full((6, 6), torch.inf, dtype=torch.float64).fill_diagonal_(0.0)
+    graph[edges[:, 0], edges[:, 1]] = graph[edges[:, 1], edges[:, 0]] = 1.0
+    for k in range(6):  # Floyd and Warshall
+        graph = torch.minimum(graph, graph[:, k : k + 1] + graph[k])
+    for root in range(6):
+        tree = breadth_first_tree(list("abcdef"), edges, root)
+        assert tree.is_tree and tree.roots == [root]
+        true = tree.tree_distances()
+        assert torch.equal(true[root], graph[root]) and (true >= graph).all()
+        assert {frozenset(e) for e in tree.edges.tolist()} <= {frozenset(e) for e in edges.tolist()}
+        assert average_distortion(all_distances(SarkarEmbedding(scale=40.0).fit(tree)), true, 40.0) < 1.02
+    with pytest.raises(ValueError, match="only 6 of 7 are reached"):
+        breadth_first_tree(list("abcdefg"), edges)
+
+
+@pytest.mark.parametrize("dim", [2, 4])
+def test_the_curve_is_what_single_embeddings_give(dim):
+    tree = weighted(30, seed=6)
+    true = tree.tree_distances()
+    for scale, distortion, bits in distortion_curve(tree, (0.5, 3.0, 30.0), dim):
+        model = SarkarEmbedding(dim, scale=scale).fit(tree)
+        assert distortion == pytest.approx(average_distortion(all_distances(model), true, scale), rel=1e-12)
+        assert bits == model.bits_needed_
+    whole, some = (distortion_curve(random_tree(300), (4.0,), dim, sample=n)[0][1] for n in (300, 60))
+    assert some == pytest.approx(whole, rel=0.02)
 
 
 def test_save_and_load(tmp_path):

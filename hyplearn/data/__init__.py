@@ -3,6 +3,7 @@
 from hyplearn.data.hierarchy import (
     Hierarchy,
     balanced_tree,
+    breadth_first_tree,
     class_tree,
     load_mammals,
     load_objects,
@@ -17,6 +18,7 @@ from hyplearn.data.hierarchy import (
 __all__ = [
     "Hierarchy",
     "balanced_tree",
+    "breadth_first_tree",
     "class_tree",
     "load_mammals",
     "load_objects",

@@ -225,6 +225,38 @@ def random_tree(nodes: int, seed: int = 0) -> Hierarchy:
     return Hierarchy([str(i) for i in range(nodes)], edges)
 
 
+def breadth_first_tree(names: Sequence[str], edges: Tensor, root: int = 0) -> Hierarchy:
+    """A spanning tree of a connected undirected graph in which the root is as near to every node as in the graph.
+
+    For methods that embed trees. Distances between other nodes can be longer in the tree, by any factor in a cycle.
+
+    Args:
+        names: the nodes' names.
+        edges: (E, 2) int64, each edge in either direction.
+        root: the index of the root.
+
+    Raises:
+        ValueError: if some node cannot be reached from the root.
+    """
+    neighbours = [[] for _ in names]
+    for a, b in edges.tolist():
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    parent = {root: -1}
+    queue = [root]
+    for node in queue:
+        for other in neighbours[node]:
+            if other not in parent:
+                parent[other] = node
+                queue.append(other)
+    if len(parent) < len(names):
+        raise ValueError(
+            f"edges do not connect all nodes: only {len(parent)} of {len(names)} are reached from the root"
+        )
+    rows = torch.tensor([(child, parent[child]) for child in sorted(parent) if child != root], dtype=torch.int64)
+    return Hierarchy(names, rows.reshape(-1, 2))
+
+
 def class_tree(root: type, first_base_only: bool = True) -> Hierarchy:
     """The classes that the running interpreter has loaded below `root`, e.g. `BaseException` or `torch.nn.Module`.
 

@@ -13,11 +13,13 @@ about d / log 2 bits per coordinate. So there are two arithmetics here:
 
 import math
 import os
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from hyplearn.data import Hierarchy
+from hyplearn.metrics import average_distortion
 from hyplearn.training import load_checkpoint, save_checkpoint
 
 # A point at the distance d from the origin is 2 exp(-d) away from the rim. To have its distances to 1e-10 takes so many
@@ -196,6 +198,23 @@ class SarkarEmbedding:
         return cls(**state["settings"]).fit(tree)
 
 
+def distortion_curve(
+    edges: Hierarchy, scales: Iterable[float], dim: int = 2, sample: int = 500
+) -> list[tuple[float, float, int]]:
+    """What a longer scale buys and costs: (scale, average distortion, bits per coordinate) for each of the scales.
+
+    The distortion is that of `metrics.average_distortion` against the (spanning) tree, with the scale itself, over all
+    pairs of which one is among `sample` nodes (drawn with a fixed seed; all nodes of smaller trees).
+    """
+    model = SarkarEmbedding(dim, scale=1.0).fit(edges)
+    some = torch.randperm(len(model.tree_), generator=torch.Generator().manual_seed(0))[:sample]
+    true, height, rows = model.tree_.tree_distances(some.tolist()), model._root_distances().max().item(), []
+    for scale in scales:
+        model.scale_ = scale
+        rows.append((scale, average_distortion(model.distances_from(some), true, scale), bits_needed(scale * height)))
+    return rows
+
+
 def bits_needed(distance: float) -> int:
     """Bits per coordinate with which a point so far from the origin has its distances to 1e-10."""
     return math.ceil(distance / math.log(2)) + SPARE_BITS
@@ -234,11 +253,11 @@ def spherical_code(count: int, dim: int, steps: int = 300) -> Tensor:
     x = x / x.norm(dim=1, keepdim=True)
     for k in range(steps):
         power = 80 ** (k / steps)  # ever shorter-ranged, so that in the end only nearest neighbours count
-        D = x[:, None] - x
-        r = D.norm(dim=2).fill_diagonal_(math.inf)
-        push = (D / r[..., None] * (r.min() / r)[..., None] ** power).sum(1)
+        r = (2 - 2 * (x @ x.T)).clamp_min(1e-20).sqrt().fill_diagonal_(math.inf)
+        near = r.min()
+        push = -((near / r) ** power / r) @ x  # sum of (x_i - x_j)/r (near/r)^power, but for a multiple of x_i
         push = push - (push * x).sum(1, keepdim=True) * x
-        x = x + push / push.norm(dim=1).max() * r.min() * 0.1 * (1 - k / steps)
+        x = x + push / push.norm(dim=1).max() * near * 0.1 * (1 - k / steps)
         x = x / x.norm(dim=1, keepdim=True)
     return x
 
