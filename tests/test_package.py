@@ -22,7 +22,8 @@ PINS = dict(
 # A room, and the rooms that it may use: arrows go one way, and a room that is not named here needs its place first.
 # Where the files of a course lie (course.layout) is a room of its own: `hyplearn grade` looks there as well.
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
-TOOLS = {"plane", "means", "isometries", "distributions", "reach", "layers", "optim", "losses", "metrics", "data"}
+ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "losses", "metrics")
+TOOLS = {*ON_GEOMETRY, "layers", "data"}
 ROOMS = {
     "errors": set(),
     "data": set(),
@@ -30,7 +31,7 @@ ROOMS = {
     "manifolds": {"numerics"},
     "riemann": {"numerics", "manifolds"},
     "maps": {"numerics", "manifolds"},
-    **dict.fromkeys(("plane", "means", "isometries", "distributions", "reach", "optim", "losses", "metrics"), GEOMETRY),
+    **dict.fromkeys(ON_GEOMETRY, GEOMETRY),
     "layers": GEOMETRY | {"means"},
     "viz": GEOMETRY | TOOLS,
     "training": {"optim", "metrics", "viz", "errors"},
