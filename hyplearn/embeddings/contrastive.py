@@ -116,6 +116,17 @@ class ContrastiveEmbedding(ABC):
         """Distances (B, K) of u (B, dim) from v (B, K, dim), and the pullback: from the loss's derivatives in the
         distances (B, K) to its (Riemannian) gradients in u (B, dim) and in v (B, K, dim)."""
 
+    def _energies(self, u: Tensor, v: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+        """What is small for relations (u, v) and large for others, in the form of `_distances`; the distances here."""
+        return self._distances(u, v)
+
+    def _loss(self, energies: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses (B,) of relations, from energies (B, 1 + K) that begin with their own; and the derivatives in them."""
+        log_p = torch.log_softmax(-energies, dim=1)
+        slope = -log_p.exp()
+        slope[:, 0] += 1
+        return -log_p[:, 0], slope
+
     @abstractmethod
     def _move(self, x: Tensor, step: Tensor, radius: float) -> Tensor:
         """The points x moved by the tangent vectors `step`, each at most `max_step`, and kept within `radius`."""
@@ -211,10 +222,8 @@ class ContrastiveEmbedding(ABC):
         u = pairs[:, 0]
         v = torch.cat([pairs[:, 1:], negatives.draw(u, self.negatives, generator)], dim=1)
         mine = slice(processes.rank, None, processes.size)
-        distances, pullback = self._distances(x[u[mine]], x[v[mine]])
-        log_p = torch.log_softmax(-distances, dim=1)
-        slope = -log_p.exp()
-        slope[:, 0] += 1
+        energies, pullback = self._energies(x[u[mine]], x[v[mine]])
+        loss, slope = self._loss(energies)
         du, dv = pullback(slope)
         gradient.index_add_(0, u[mine], du)
         gradient.index_add_(0, v[mine].flatten(), dv.flatten(0, 1))
@@ -226,7 +235,7 @@ class ContrastiveEmbedding(ABC):
         else:
             x.copy_(self._move(x, -lr * gradient, radius))
             gradient.zero_()
-        return processes.sum(-log_p[:, 0].sum().double())
+        return processes.sum(loss.sum().double())
 
     # --- use --------------------------------------------------------------------------------------------------------
 
@@ -245,6 +254,11 @@ class ContrastiveEmbedding(ABC):
         """(B, N) distances of the nodes i (B,) from all nodes: what `metrics.rank_metrics` asks for."""
         x = self.points_
         return self._distances(x[i], x.expand(len(i), *x.shape))[0]
+
+    def energies_from(self, i: Tensor) -> Tensor:
+        """(B, N): how much speaks against the relations of the nodes i (B,) with all nodes; here their distances."""
+        x = self.points_
+        return self._energies(x[i], x.expand(len(i), *x.shape))[0]
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes settings, coordinates and history to one file."""
