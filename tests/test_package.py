@@ -22,7 +22,7 @@ PINS = dict(
 # A room, and the rooms that it may use: arrows go one way, and a room that is not named here needs its place first.
 # Where the files of a course lie (course.layout) is a room of its own: `hyplearn grade` looks there as well.
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
-ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "losses", "metrics")
+ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "metrics")
 TOOLS = {*ON_GEOMETRY, "layers", "data"}
 ROOMS = {
     "errors": set(),
@@ -32,6 +32,7 @@ ROOMS = {
     "riemann": {"numerics", "manifolds"},
     "maps": {"numerics", "manifolds"},
     **dict.fromkeys(ON_GEOMETRY, GEOMETRY),
+    "losses": {"data"},
     "layers": GEOMETRY | {"means"},
     "viz": GEOMETRY | TOOLS,
     "training": {"optim", "metrics", "viz", "errors"},
