@@ -23,7 +23,7 @@ PINS = dict(
 # Where the files of a course lie (course.layout) is a room of its own: `hyplearn grade` looks there as well.
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
 ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "metrics")
-TOOLS = {*ON_GEOMETRY, "layers", "data"}
+TOOLS = {*ON_GEOMETRY, "layers", "losses", "data"}
 ROOMS = {
     "errors": set(),
     "data": set(),
