@@ -184,3 +184,42 @@ def best_threshold(scores: Tensor, true: Tensor) -> float:
     last = torch.cat([scores[1:] > scores[:-1], torch.ones(1, dtype=torch.bool, device=scores.device)])
     k = int(torch.where(last, f1, -1.0).argmax())
     return (scores[k] if k + 1 == len(scores) else (scores[k] + scores[k + 1]) / 2).item()
+
+
+# --- segmentation, and scores that rank ------------------------------------------------------------------------------
+
+
+def confusion_matrix(predicted: Tensor, true: Tensor, classes: int) -> Tensor:
+    """(classes, classes) int64: how many pixels of class i (row) were called j. Labels outside 0..classes-1 are void."""
+    labelled = (true >= 0) & (true < classes)
+    return torch.bincount(true[labelled] * classes + predicted[labelled], minlength=classes**2).view(classes, classes)
+
+
+def segmentation_scores(confusion: Tensor) -> dict[str, float]:
+    """Pixel accuracy, class accuracy and mean intersection over union from a `confusion_matrix`.
+
+    With n_ij pixels of class i called j: sum n_ii / sum n_ij; the mean of n_ii / sum_j n_ij over the classes that occur;
+    the mean of n_ii / (sum_j n_ij + sum_j n_ji - n_ii) over the classes that occur or were predicted.
+    """
+    n = confusion.double()
+    hits, of_class, called = n.diagonal(), n.sum(1), n.sum(0)
+    union = of_class + called - hits
+    return {
+        "pixel_accuracy": (hits.sum() / n.sum()).item(),
+        "class_accuracy": (hits / of_class)[of_class > 0].mean().item(),
+        "miou": (hits / union)[union > 0].mean().item(),
+    }
+
+
+def auroc(scores: Tensor, positive: Tensor) -> float:
+    """Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting one half.
+
+    By ranks, as Mann and Whitney's U. Raises a ValueError if there is no positive, or nothing else.
+    """
+    scores, positive = scores.flatten().double(), positive.flatten().bool()
+    p, n = int(positive.sum()), int((~positive).sum())
+    if not (p and n):
+        raise ValueError(f"positive must mark some scores and not all, got {p} of {p + n}")
+    _, place, counts = scores.unique(return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]  # the mean rank of equal scores
+    return ((ranks[positive].sum() - p * (p + 1) / 2) / (p * n)).item()

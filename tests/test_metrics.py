@@ -145,3 +145,32 @@ def test_f1_and_threshold_against_scikit_learn():
     for t, value in candidates.items():
         assert value == pytest.approx(sklearn_metrics.f1_score(true, scores <= t))
     assert metrics.f1_score(scores <= metrics.best_threshold(scores, true), true) == max(candidates.values())
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_segmentation_scores_against_scikit_learn(missing):
+    sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    generator = torch.Generator().manual_seed(0)
+    true, predicted = torch.randint(4, (2, 3, 8, 8), generator=generator)
+    if missing:  # class 3 neither occurs nor is predicted
+        true, predicted = true % 3, predicted % 3
+    true[0, :2] = 255  # void
+    kept = true != 255
+    a, b = true[kept].numpy(), predicted[kept].numpy()
+    confusion = metrics.confusion_matrix(predicted, true, 4)
+    found = metrics.segmentation_scores(confusion)
+    assert np.array_equal(confusion.numpy(), sklearn_metrics.confusion_matrix(a, b, labels=range(4)))
+    assert found["pixel_accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(a, b))
+    assert found["class_accuracy"] == pytest.approx(sklearn_metrics.balanced_accuracy_score(a, b))
+    assert found["miou"] == pytest.approx(sklearn_metrics.jaccard_score(a, b, average="macro"))
+
+
+def test_auroc_against_scikit_learn():
+    sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    generator = torch.Generator().manual_seed(0)
+    positive = torch.rand(300, generator=generator) < 0.2
+    for digits in (1, 6):  # with ties, and without
+        scores = (torch.rand(300, generator=generator) + 0.3 * positive).round(decimals=digits)
+        assert metrics.auroc(scores, positive) == pytest.approx(sklearn_metrics.roc_auc_score(positive, scores))
+    with pytest.raises(ValueError, match="positive must mark some"):
+        metrics.auroc(scores, torch.zeros(300))
