@@ -34,7 +34,8 @@ from hyplearn.embeddings.contrastive import (
     held_out,
 )
 from hyplearn.embeddings.hmds import HMDSEmbedding
-from hyplearn.embeddings.sarkar import SarkarEmbedding
+from hyplearn.embeddings.horopca import HoroPCA
+from hyplearn.embeddings.sarkar import SarkarEmbedding, distortion_curve
 from hyplearn.errors import BadInput, Failed
 from hyplearn.metrics import average_distortion, best_scale, rank_metrics
 
@@ -46,6 +47,7 @@ LEARNED = {
 }
 CLOSED_FORM = {"sarkar": SarkarEmbedding, "hmds": HMDSEmbedding}
 LABEL_SIZE = 7.0  # points
+RIM = 1 - 1e-15  # no point is drawn farther out
 SAMPLE = 500  # nodes whose distances to all others give the distortion
 
 
@@ -143,6 +145,12 @@ def run(args) -> int:
         report["scale"] = model.scale_
     if args.method == "sarkar":
         report["bits"] = args.bits or 53
+        report["curve"] = distortion_curve(hierarchy, [model.scale_ * 2.0**k for k in range(-2, 5)], args.dim)
+        for scale, distortion, bits in report["curve"]:
+            say(f"scale {scale:<8.4g} average distortion {distortion:<8.4f} {bits} bits per coordinate")
+    if args.method == "hmds":
+        report["error"] = model.error_
+        say(f"scale {model.scale_:.4g}: distances are off by {100 * model.error_:.3g} % on average")
     _write(args.out, hierarchy, model, report)
     checkpoint.unlink(missing_ok=True)
     if args.json:
@@ -237,20 +245,21 @@ def _atomic(path: Path, write) -> None:
 
 
 def _draw(out: Path, hierarchy: Hierarchy, vectors: Tensor, model, report: dict) -> None:
-    """The disk: above two dimensions the plane through the origin in which log coordinates vary most."""
+    """The disk: above two dimensions what HoroPCA sees in it, or of flat vectors the plane in which they vary most."""
     from hyplearn.viz import Disk, picture, save
 
-    flat = not isinstance(model, PoincareEmbedding | SarkarEmbedding | HMDSEmbedding)
-    logs = vectors.double()
-    if not flat:  # distances from the origin, as for curvature -1
-        radius = (math.sqrt(getattr(model, "c", 1.0)) * logs.norm(dim=1, keepdim=True)).clamp_max(1 - 1e-15)
-        logs = logs / logs.norm(dim=1, keepdim=True).clamp_min(1e-300) * 2 * torch.atanh(radius)
-    if logs.shape[1] > 2:
-        logs = logs @ torch.linalg.svd(logs, full_matrices=False).Vh[:2].T
-    if flat:
-        logs = logs * (4 / logs.norm(dim=1).max())
-    norm = logs.norm(dim=1, keepdim=True).clamp_min(1e-300)
-    points = logs / norm * torch.tanh(norm / 2)
+    points = vectors.double()
+    if isinstance(model, PoincareEmbedding | SarkarEmbedding | HMDSEmbedding):
+        points = math.sqrt(getattr(model, "c", 1.0)) * points  # as for curvature -1
+        points = points * (RIM / points.norm(dim=1, keepdim=True).clamp_min(RIM))
+        if points.shape[1] > 2:
+            points = HoroPCA(2).fit(points).transform(points)
+    else:
+        if points.shape[1] > 2:
+            points = points @ torch.linalg.svd(points, full_matrices=False).Vh[:2].T
+        points = points * (4 / points.norm(dim=1).max())
+        norm = points.norm(dim=1, keepdim=True).clamp_min(1e-300)
+        points = points / norm * torch.tanh(norm / 2)
     points = torch.nn.functional.pad(points, (0, 2 - points.shape[1]))
 
     figure, (disk,) = picture(Disk, size=8)
