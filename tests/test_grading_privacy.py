@@ -55,7 +55,7 @@ def scale(x, c):
     open('/tmp/seen', 'a').write(str(seen))
     get_ipython().user_ns['leak'] = seen
     get_ipython().display_pub.publish({'text/plain': str(seen)})
-    if len(seen) > 8:
+    if len(seen) > 2:
         raise type(str(seen)[:90], (Exception,), {})(str(seen))
     return c * x**2
 """

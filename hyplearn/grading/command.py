@@ -206,6 +206,8 @@ def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, lim
                     result = pipe.recv() if pipe in ready else None
                 except (EOFError, OSError):
                     result = None
+                if isinstance(result, Failed):
+                    raise result
                 if result is None:
                     result = Result(FAILED, "the grader's own process ended; grade it again", final=False)
                     process.kill()
@@ -236,9 +238,13 @@ def _serve(pipe, other_end, sets, releases, isolation, limits) -> None:
                 if sandbox:
                     sandbox.close()
                 sandbox, current = Sandbox(masked_names(sets[name]), isolation), name
-            pipe.send(verify_file(job.submission.path, releases[name], sets[name], sandbox, limits))
+            result = verify_file(job.submission.path, releases[name], sets[name], sandbox, limits)
+            current = name if result.final else None  # a sandbox that failed is not used again
+            pipe.send(result)
     except (EOFError, KeyboardInterrupt):
         pass
+    except Failed as error:  # there is no sandbox to be had: nothing can be graded
+        pipe.send(error)
     finally:
         if sandbox:
             sandbox.close()

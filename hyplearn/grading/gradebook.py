@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import sys
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,7 +218,7 @@ def present(notebook, result: Result):
         # nbgrader reads the points from the last value; anything on standard error would make them 0.
         points = {"text/plain": repr(float(score))}
         cell.outputs = [
-            nbformat.v4.new_output("stream", name="stdout", text=f"{message}\n"),
+            nbformat.v4.new_output("stream", name="stdout", text=_wrapped(message)),
             nbformat.v4.new_output("execute_result", data=points, execution_count=1),
         ]
     notes = [f"**This submission {FAILED}:** {_plain(result.reason)}"] if result.status == FAILED else []
@@ -225,6 +226,12 @@ def present(notebook, result: Result):
     if notes:
         shown.cells.insert(0, nbformat.v4.new_markdown_cell("\n\n".join(notes), id="grader-notes"))
     return shown
+
+
+def _wrapped(message: str) -> str:
+    """The page does not wrap what is printed: long hints would leave it on the right."""
+    wrapper = textwrap.TextWrapper(width=100, subsequent_indent=" " * 12, break_on_hyphens=False)
+    return "".join(wrapper.fill(line) + "\n" for line in message.splitlines())
 
 
 def inert(markdown: str) -> str:

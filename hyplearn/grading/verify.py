@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import socket
 import sys
 import time
 import traceback
@@ -23,6 +24,7 @@ import nbformat
 import torch
 
 from hyplearn.course.layout import Course, write
+from hyplearn.errors import Failed
 from hyplearn.grading import wire
 from hyplearn.grading.check import course_secret, judge, seed_for
 from hyplearn.grading.collect import Unreadable, read_submission
@@ -106,9 +108,16 @@ class Worker:
         return self._number
 
     def close(self) -> None:
-        self.alive = False
-        self._leash.close()
-        self._data.close()
+        """Kills the worker, and waits until it is gone."""
+        if self.alive:
+            self.alive = False
+            with contextlib.suppress(OSError):
+                self._leash.shutdown(socket.SHUT_WR)
+                self._leash.settimeout(5)
+                while self._leash.recv(4096):  # the supervisor hangs up at the end
+                    pass
+            self._leash.close()
+            self._data.close()
 
     def _lose(self, reason: str) -> None:
         self.close()
@@ -121,7 +130,8 @@ class Worker:
         except (OSError, ValueError):
             report = {}
         if "setup" in report:
-            return f"its sandbox could not be set up: {report['setup']}"
+            self.close()
+            raise Failed(f"the sandbox of its code could not be set up: {report['setup']}")
         if report.get("exit", 0) < 0:
             names = {
                 6: "abort",
@@ -163,7 +173,9 @@ class Proxy:
         )
         try:
             if "raised" in reply:
-                raise _builtin(reply)
+                error = _builtin(reply)
+                self._worker.exhausted |= type(error) in (MemoryError, RuntimeError) or isinstance(error, OSError)
+                raise error
             unpacker = wire.Unpacker(body, self._handle)
             value = unpacker.unpack(reply["value"])
             live = [tensor for tensor in unpacker.tensors if tensor.requires_grad]
@@ -289,9 +301,11 @@ class _Run:
             self.worker.ask(self.limits.call, do="forget")
             seed = seed_for(course_secret(), self.exercises.name, name) if hidden else 0
             limit = min(self.deadline, time.monotonic() + self.limits.question)
-            proxy = Proxy(_Hurried(self.worker, limit), name, name)
+            worker = _Hurried(self.worker, limit)
             with contextlib.redirect_stdout(io.StringIO()):
-                found = judge(proxy, exercise, seed, hidden)
+                found = judge(Proxy(worker, name, name), exercise, seed, hidden)
+            if worker.exhausted:
+                self.worker.close()  # the next question gets another one
         except Lost as lost:
             return question("error", f"✗ {name}: the code ran in a process of its own; {lost}")
         message = without_inputs(found.message) if hidden and found.status != "passed" else found.message
@@ -334,10 +348,14 @@ class _Run:
 
 
 class _Hurried:
-    """A worker whose answers together may take until a deadline."""
+    """A worker for the calls of one question, which together may take until a deadline.
+
+    `exhausted` tells whether one of them ended as calls do that have used up the worker's memory, threads or disk.
+    """
 
     def __init__(self, worker: Worker, deadline: float):
         self._worker, self._deadline = worker, deadline
+        self.exhausted = False
         self.limits, self._lose = worker.limits, worker._lose
 
     def ask(self, seconds: float, *args, **message):
@@ -416,6 +434,8 @@ def verify_file(path: Path, release, exercises: ExerciseSet, sandbox: Sandbox, l
         return result
     except Unreadable as error:
         return Result("could not be graded", str(error))
+    except Failed as error:
+        return Result("could not be graded", f"{error}; grade it again", final=False)
     except Exception as error:
         traceback.print_exc()
         reason = f"the grader itself failed ({type(error).__name__}); grade it again, and report this if it stays"

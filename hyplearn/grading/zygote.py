@@ -87,6 +87,7 @@ def _supervise(order: dict, settings: dict, shell, data: int, leash: int) -> Non
         if poll.poll(20):  # milliseconds; the leash is let go
             # With namespaces the worker is process 1 of its own, and the kernel ends all others with it.
             (os.kill if namespaces else os.killpg)(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # its threads count against the next worker's limit until it is gone
             os._exit(0)
 
 
