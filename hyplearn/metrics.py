@@ -190,7 +190,10 @@ def best_threshold(scores: Tensor, true: Tensor) -> float:
 
 
 def confusion_matrix(predicted: Tensor, true: Tensor, classes: int) -> Tensor:
-    """(classes, classes) int64: how many pixels of class i (row) were called j. Labels outside 0..classes-1 are void."""
+    """How many pixels of class i (row) were called j: (classes, classes) int64.
+
+    Pixels labelled outside 0..classes-1 are void and do not count.
+    """
     labelled = (true >= 0) & (true < classes)
     return torch.bincount(true[labelled] * classes + predicted[labelled], minlength=classes**2).view(classes, classes)
 
@@ -198,8 +201,8 @@ def confusion_matrix(predicted: Tensor, true: Tensor, classes: int) -> Tensor:
 def segmentation_scores(confusion: Tensor) -> dict[str, float]:
     """Pixel accuracy, class accuracy and mean intersection over union from a `confusion_matrix`.
 
-    With n_ij pixels of class i called j: sum n_ii / sum n_ij; the mean of n_ii / sum_j n_ij over the classes that occur;
-    the mean of n_ii / (sum_j n_ij + sum_j n_ji - n_ii) over the classes that occur or were predicted.
+    With n_ij pixels of class i called j: sum n_ii / sum n_ij; the mean of n_ii / sum_j n_ij over the classes that
+    occur; the mean of n_ii / (sum_j n_ij + sum_j n_ji - n_ii) over the classes that occur or were predicted.
     """
     n = confusion.double()
     hits, of_class, called = n.diagonal(), n.sum(1), n.sum(0)
