@@ -1,7 +1,12 @@
 """The course's machinery on a toy course of one lecture and one exercise set."""
 
+import base64
+import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +16,7 @@ import pytest
 
 import hyplearn.grading
 from hyplearn.course.build import build
+from hyplearn.course.bundle import bundle
 from hyplearn.course.check import check, leaks
 from hyplearn.course.demo import demo
 from hyplearn.course.execute import load
@@ -78,7 +84,8 @@ def make(root: Path) -> Course:
     for kind, text in (("lectures", LECTURE), ("solutions", SOLUTION)):
         (root / "sources" / kind).mkdir(parents=True)
         (root / "sources" / kind / f"{NAME}.py").write_text(text, encoding="utf-8")
-    shutil.copy(Path(__file__).parents[1] / "nbgrader_config.py", root)
+    for name in ("nbgrader_config.py", "LICENSE", "constraints.txt"):
+        shutil.copy(Path(__file__).parents[1] / name, root)
     return Course(root)
 
 
@@ -365,6 +372,57 @@ def test_submit_refuses_what_could_not_be_graded(built):
     copy.write_text("{")
     with pytest.raises(Failed, match="no readable notebook"):
         submit(built, NAME)
+
+
+def test_a_bundle_holds_what_students_get_and_nothing_else(built, tmp_path):
+    out = tmp_path / "handout"
+    files = {path.relative_to(out).as_posix() for path in bundle(built, out)}
+    wheel = f"hyplearn-{hyplearn.__version__}-py3-none-any.whl"
+    assert files == {
+        *(f"lectures/{NAME}.ipynb", f"exercises/{NAME}/{NAME}.ipynb", wheel),
+        *("README.md", "LICENSE", "constraints.txt"),
+    }
+    assert wheel in (out / "README.md").read_text() and f"hyplearn start {NAME}" in (out / "README.md").read_text()
+    for path in (out / "lectures", out / "exercises"):
+        assert not any("answer_of_the_solution" in file.read_text() for file in path.rglob("*.ipynb"))
+
+    # The wheel is complete: its list of files is that of the package, and every hash in it is right.
+    with zipfile.ZipFile(out / wheel) as archive:
+        names = archive.namelist()
+        assert all(name.startswith(("hyplearn/", f"hyplearn-{hyplearn.__version__}.dist-info/")) for name in names)
+        assert {"hyplearn/py.typed", "hyplearn/grading/check.py", "hyplearn/viz/static/geometry.js"} <= set(names)
+        about = next(name for name in names if name.endswith("RECORD"))
+        for line in archive.read(about).decode().splitlines()[:-1]:
+            name, digest, size = line.rsplit(",", 2)
+            found = hashlib.sha256(archive.read(name)).digest()
+            assert digest == "sha256=" + base64.urlsafe_b64encode(found).decode().rstrip("=")
+            assert int(size) == archive.getinfo(name).file_size
+        archive.extractall(tmp_path / "site")
+
+    # A student works in it: the checks of a released notebook run from the wheel, and the commands find the course.
+    code = "import hyplearn.grading; from hyplearn.grading import checker; checker('01_parallel_postulate')\n"
+    code += "from hyplearn.course.layout import Course; course = Course.find(); print(course.names(), course.root)\n"
+    code += "from hyplearn.course.student import start; start(course, course.names()[0]); print(hyplearn.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-P", "-c", code]
+    said = subprocess.run(command, cwd=out, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said == f"{[NAME]} {out.resolve()}\n{tmp_path / 'site' / 'hyplearn' / '__init__.py'}\n"
+    assert (out / "mywork" / NAME / f"{NAME}.ipynb").exists()
+
+
+def test_a_bundle_is_made_whole_or_not_at_all(built, tmp_path, monkeypatch):
+    out = tmp_path / "handout"
+    change(built.exercise(NAME), "double", "def double(x):\n    answer_of_the_solution = 2 * x")
+    with pytest.raises(Failed, match="gives the answer away"):
+        bundle(built, out)
+    build(built, [NAME], force=True, log=log)
+    monkeypatch.setattr("hyplearn.course.bundle._write_wheel", lambda folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bundle(built, out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["course"]
+    out.mkdir()
+    with pytest.raises(BadInput, match=r"--out: .* is there already"):
+        bundle(built, out)
 
 
 def test_the_digest_sees_every_text_and_notebook(built):

@@ -14,7 +14,10 @@ from hyplearn.errors import BadInput
 
 @dataclass(frozen=True)
 class Course:
-    """The folder that holds sources/, lectures/, solutions/ and exercises/; a notebook has one name in all of them."""
+    """The folder that holds sources/, lectures/, solutions/ and exercises/; a notebook has one name in all of them.
+
+    What `hyplearn course bundle` makes for students is a course too, with lectures/ and exercises/ alone.
+    """
 
     root: Path
 
@@ -23,13 +26,15 @@ class Course:
         """The course around the current folder, else the one that this package was installed from (editable)."""
         here = Path.cwd()
         for folder in (here, *here.parents, Path(hyplearn.__file__).parents[1]):
-            if (folder / "sources" / "lectures").is_dir():
+            bundled = (folder / "lectures").is_dir() and (folder / "exercises").is_dir()
+            if bundled or (folder / "sources" / "lectures").is_dir():
                 return cls(folder)
-        raise BadInput("no course here: run this inside a checkout of hyplearn (a folder that has sources/lectures)")
+        raise BadInput("no course here: run this inside a folder that has lectures/ and exercises/")
 
     def names(self) -> list[str]:
         """Every lecture and every exercise set, in the order of their numbers."""
-        return sorted({path.stem for path in self.root.glob("sources/*/*.py")})
+        texts = {path.stem for path in self.root.glob("sources/*/*.py")}
+        return sorted(texts or {path.stem for path in self.root.glob("lectures/*.ipynb")})
 
     def select(self, names: list[str]) -> list[str]:
         """The given names after a check, or all of them when none is given."""

@@ -7,10 +7,12 @@ examples:
   hyplearn course check                             what has drifted, and the command that mends it
   hyplearn course pull 01_parallel_postulate        write edited notebooks back into their texts
   hyplearn course demo                              build, list, and grade the sample submissions
+  hyplearn course bundle --out handout              what students get: lectures, exercises, library; no solutions
 """
 
 import json
 import sys
+from pathlib import Path
 
 from hyplearn.course.layout import Course
 from hyplearn.course.listing import COLUMNS, rows, table
@@ -24,6 +26,7 @@ def add_arguments(parser) -> None:
         "check": "what has drifted, and the command that mends it",
         "pull": "write edited notebooks back into their texts",
         "demo": "build, list, and grade the sample submissions",
+        "bundle": "what students get: lectures, exercises, library; no solutions",
     }
     for action, summary in summaries.items():
         subparser = actions.add_parser(action, help=summary, description=summary, epilog=__doc__)
@@ -33,13 +36,16 @@ def add_arguments(parser) -> None:
             subparser.add_argument("names", nargs=1, metavar="NAME", help="as in 01_parallel_postulate")
         if action in ("build", "pull"):
             subparser.add_argument("--force", action="store_true", help="drop the other side's edit")
+        if action == "bundle":
+            subparser.add_argument("--out", metavar="DIR", type=Path, required=True, help="a new folder")
         if action != "demo":
             subparser.add_argument("--json", action="store_true", help="machine-readable, on stdout")
 
 
 def run(args) -> int:
     course = Course.find()
-    return {"list": _list, "build": _build, "check": _check, "pull": _pull, "demo": _demo}[args.action](course, args)
+    actions = {"list": _list, "build": _build, "check": _check, "pull": _pull, "demo": _demo, "bundle": _bundle}
+    return actions[args.action](course, args)
 
 
 def _list(course: Course, args) -> int:
@@ -91,4 +97,12 @@ def _demo(course: Course, args) -> int:
     from hyplearn.course.demo import demo
 
     demo(course)
+    return 0
+
+
+def _bundle(course: Course, args) -> int:
+    from hyplearn.course.bundle import bundle
+
+    files = [path.as_posix() for path in bundle(course, args.out)]
+    print(json.dumps(files) if args.json else f"{args.out}: {len(files)} files, for your students")
     return 0
