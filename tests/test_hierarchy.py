@@ -181,6 +181,8 @@ def test_class_tree():
     both = class_tree(Lonely).labels
     assert sorted(both) == ["Both", "Left", "Lonely", "Right"]
     del Both
+    assert {("EnumType", "type")} <= {tuple(n.rsplit(".", 1)[-1] for n in pair) for pair in named(class_tree(type))}
+    assert class_tree(object).is_tree  # `type` among its subclasses, whose `__subclasses__` is no bound method
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def class_tree(root: type, first_base_only: bool = True) -> Hierarchy:
     found, edges = {root: _class_name(root)}, []
     queue = [root]
     for cls in queue:
-        for sub in sorted(cls.__subclasses__(), key=_class_name):
+        for sub in sorted(type.__subclasses__(cls), key=_class_name):  # also where cls is a metaclass
             if sub not in found:
                 found[sub] = _class_name(sub)
                 queue.append(sub)
