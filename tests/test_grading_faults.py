@@ -33,7 +33,7 @@ from grading_toy import (
 
 from hyplearn.course import layout
 from hyplearn.errors import Failed
-from hyplearn.grading import command
+from hyplearn.grading import command, isolation
 from hyplearn.grading.isolation import Sandbox, masked_names
 from hyplearn.grading.verify import Result, verify_file
 
@@ -289,6 +289,11 @@ def test_what_could_not_be_graded_is_said_everywhere_and_is_no_bare_zero(tmp_pat
         if student != "elsewhere":
             page = read_feedback(out, student)
             assert "could not be graded" in page and reason.replace("'", "&#x27;") in page
+    imported = {row["Student"]: row for row in csv.DictReader((out / "lms.csv").open())}
+    assert {student: row[NAME] for student, row in imported.items()} == {
+        **dict.fromkeys(words, ""),
+        **{"ada": "8.0", "renamed": "8.0"},
+    }
     with sqlite3.connect(out / "gradebook.db") as book:
         waiting = book.execute(
             "select count(*) from grade join submitted_notebook on grade.notebook_id = submitted_notebook.id join "
@@ -400,21 +405,41 @@ def test_a_full_disk_ends_in_one_line_and_loses_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @needs_bubblewrap
-def test_a_grader_that_dies_costs_its_submission_for_now(tmp_path, monkeypatch):
-    """The process that makes verdicts is killed (as for want of memory): the others are graded, this one next time."""
+@pytest.mark.parametrize("dies", ["the grader", "the sandbox"])
+def test_a_grader_that_dies_costs_its_submission_for_now(dies, tmp_path, monkeypatch):
+    """A process that makes verdicts is killed (as for want of memory): the others are graded, this one next time."""
     submitted, out = tmp_path / "submitted", tmp_path / "out"
     for student in ("ada", "ben", "cleo"):
         hand_in(submitted, student, answered())
 
-    def dies(path, *args):
+    def verify(path, release, exercises, sandbox, limits):
         if "ben" in path.parts:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return verify_file(path, *args)
+            os.kill(os.getpid() if dies == "the grader" else sandbox._process.pid, signal.SIGKILL)
+            sandbox._process.wait()
+        return verify_file(path, release, exercises, sandbox, limits)
 
-    monkeypatch.setattr(command, "verify_file", dies)
+    monkeypatch.setattr(command, "verify_file", verify)
     found = grade_toys(submitted, out)
     assert (found["ada"].auto_score, found["cleo"].auto_score) == (8.0, 8.0)
-    assert found["ben"].reason.startswith("could not be graded: the grader's own process ended")
+    said = {"the grader": "the grader's own process ended", "the sandbox": "the sandbox has ended"}[dies]
+    assert found["ben"].reason.startswith(f"could not be graded: {said}")
     monkeypatch.undo()
     again = grade_toys(submitted, out)["ben"]
     assert again.auto_score == 8.0, [question.message for question in again.questions]
+
+
+@needs_bubblewrap
+def test_a_worker_that_cannot_be_set_up_is_no_zero(tmp_path, sandbox):
+    path = hand_in(tmp_path, "student", answered())
+    result = graded(path, sandbox, replace(SMALL, threads=0))  # not even the worker itself
+    assert (result.status, result.final) == ("could not be graded", False)
+    assert "the sandbox of its code could not be set up: Resource temporarily unavailable" in result.reason
+    assert graded(path, sandbox).status == "graded"
+
+
+@needs_bubblewrap
+def test_no_sandbox_ends_the_run_in_one_line(tmp_path, monkeypatch):
+    hand_in(tmp_path / "submitted", "ada", answered())
+    monkeypatch.setattr(isolation, "_bubblewrap", lambda library: ["bwrap", "--no-such-option"])
+    with pytest.raises(Failed, match=r"the sandbox does not start: .*no-such-option"):
+        grade_toys(tmp_path / "submitted", tmp_path / "out")

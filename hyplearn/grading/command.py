@@ -1,8 +1,8 @@
 """Grade a folder of submissions, SUBMITTED_DIR/<student>/<assignment>/<notebook>.ipynb.
 
 Students' code runs in a sandbox and never learns what is expected of it; one broken submission costs no other anything;
-a run that was interrupted goes on where it stopped. OUT gets grades.csv, feedback/ (a page per student), gradebook.db
-and autograded/ (for nbgrader's formgrader: start `jupyter lab` in OUT).
+a run that was interrupted goes on where it stopped. OUT gets grades.csv, lms.csv (for Moodle and Canvas), feedback/ (a
+page per student), gradebook.db and autograded/ (for nbgrader's formgrader: start `jupyter lab` in OUT).
 
 examples:
   hyplearn grade submitted --out grades                    grade what is new or has changed
@@ -254,7 +254,7 @@ def _serve(pipe, other_end, sets, releases, isolation, limits) -> None:
 
 
 def _record_all(verdicts, total: int, out, sets, releases, config):
-    from hyplearn.grading.gradebook import Book, write_table
+    from hyplearn.grading.gradebook import Book, write_lms_table, write_table
 
     book = _when_unlocked(lambda: Book(out, config))
     for name, release in releases.items():
@@ -272,6 +272,7 @@ def _record_all(verdicts, total: int, out, sets, releases, config):
             bar.update()
     grades.sort(key=lambda item: (item.student, item.assignment))
     write_table(out / "grades.csv", grades)
+    write_lms_table(out / "lms.csv", grades, _when_unlocked(book.names))
     return grades
 
 
@@ -321,4 +322,4 @@ def _print_table(grades, out: Path) -> None:
     for item in grades:
         reason = item.reason or item.status
         print(f"{item.student:{width}}  {item.assignment}  {item.score:g} of {item.max_score:g}  {reason}")
-    print(f"written: {out / 'grades.csv'}, {out / 'feedback'}/, {out / 'gradebook.db'}")
+    print(f"written: {out / 'grades.csv'}, {out / 'lms.csv'}, {out / 'feedback'}/, {out / 'gradebook.db'}")

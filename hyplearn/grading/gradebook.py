@@ -88,6 +88,11 @@ class Book:
                 book.add_assignment(name)
         self._run(SaveCells, copy.deepcopy(release), name, "")
 
+    def names(self) -> dict[str, str]:
+        """By student: "Last, First", where the roster has names."""
+        with self._open() as book:
+            return {s.id: f"{s.last_name}, {s.first_name}" for s in book.students if s.last_name and s.first_name}
+
     def record(self, student: str, name: str, notebook, result: Result, timestamp: str | None = None) -> Grade:
         """Writes one submission: grades, the notebook for the formgrader, the feedback page."""
         shown = present(notebook, result)
@@ -252,15 +257,32 @@ def _untouched(notebook, grade_id: str) -> bool:
     return False
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
+# --- the tables -------------------------------------------------------------------------------------------------------
 
 
 def write_table(path: Path, grades: list[Grade]) -> None:
     """grades.csv: one line per submission; spreadsheets do not take any of it for a formula."""
+    _write_csv(path, [COLUMNS, *([getattr(grade, column) for column in COLUMNS] for grade in grades)])
+
+
+def write_lms_table(path: Path, grades: list[Grade], names: dict[str, str]) -> None:
+    """lms.csv: one line per student and one column per assignment, as learning management systems import them.
+
+    The first five columns are those that Canvas wants; Moodle lets one choose the column that tells who it is. What
+    could not be graded is left empty, as it is no 0.
+    """
+    assignments = sorted({grade.assignment for grade in grades if grade.max_score})
+    scores = {(grade.student, grade.assignment): grade.score for grade in grades if grade.status != FAILED}
+    rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *assignments]]
+    for student in sorted({grade.student for grade in grades}):
+        found = [scores.get((student, assignment), "") for assignment in assignments]
+        rows.append([names.get(student, student), "", student, student, "", *found])
+    _write_csv(path, rows)
+
+
+def _write_csv(path: Path, rows) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for grade in grades:
-        row = [getattr(grade, column) for column in COLUMNS]
+    for row in rows:
         table.writerow(["'" + v if isinstance(v, str) and v[:1] in ("=", "+", "-", "@") else v for v in row])
     write(path, text.getvalue())

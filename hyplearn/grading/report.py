@@ -105,7 +105,8 @@ def _student(grade, out: Path) -> str:
     link = f'<a href="{quote(page.relative_to(out).as_posix())}">open</a>' if page.exists() else ""
     status = html.escape(grade.status)
     cells = (html.escape(grade.student), html.escape(grade.assignment))
-    numbers = "".join(f'<td class="number">{value:g}</td>' for value in (grade.score, grade.max_score))
+    score = "–" if grade.status == FAILED else f"{grade.score:g}"
+    numbers = f'<td class="number">{score}</td><td class="number">{grade.max_score:g}</td>'
     mark = ' class="bad"' if grade.status == FAILED else ""
     return f"<tr><td>{cells[0]}</td><td>{cells[1]}</td>{numbers}<td{mark}>{status}</td><td>{link}</td></tr>"
 
