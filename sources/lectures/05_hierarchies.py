@@ -124,7 +124,7 @@ for r in (1, 2, 4, 6, 20):
 # threshold, $\sqrt c\,\ell = \ln b$ for $b$ children: with edges that long, every level has the same room as the last.
 
 # %% id="seats"
-print("level         leaves   flat gap   gap for l = 0.5,   ln 2,   1")
+print("level         leaves   flat gap        l = 0.5      ln 2         1")
 for k in (1, 2, 4, 8, 16, 32):
     share = 2 * math.pi / 2**k
     gaps = [share * math.sinh(ell * k) for ell in (0.5, math.log(2), 1)]
@@ -261,7 +261,7 @@ print("average {:.4f}, worst {:.4f}, MAP {:.4f}".format(*scratch))
 
 # %% id="flat-fit"
 def fit_flat(D, n, steps=5000 if full else 1000):
-    """Positions (N, n) whose distances are proportional to D if they can."""
+    """Positions (N, n) with distances proportional to D, if possible."""
     i, j = torch.triu_indices(len(D), len(D), 1)
     wanted = D[i, j].log()
     g = torch.Generator().manual_seed(0)
@@ -370,8 +370,8 @@ def delta(D, w=0):
 
 small = data.subtree(tree, 1).tree_distances()
 close(products(small), metrics.gromov_product(small))
-ring = torch.arange(12)
-ring = graph_distances(torch.stack((ring, (ring + 1) % 12), -1), 12)
+around = (torch.arange(12.0)[:, None] - torch.arange(12.0)).abs()
+ring = torch.minimum(around, 12 - around)
 for name, D in (("tree", small), ("cycle of 12", ring)):
     assert delta(D) == metrics.gromov_delta(D)
     print(f"{name:12} delta {delta(D):.1f}", end=", ")
@@ -412,7 +412,7 @@ figure, axes = viz.chart(5.2, 3.0)
 radii = torch.linspace(0.05, 8, 60)
 squares = [corners(r) for r in radii]
 flat = [metrics.gromov_delta(torch.cdist(x, x)) for x in squares]
-axes.plot(radii, flat, color=viz.COLORS["red"], ls="--", label="flat plane")
+axes.plot(radii, flat, "--", color=viz.COLORS["red"], label="flat plane")
 styles = (0.25, "sky", "-."), (1.0, "blue", "-"), (4.0, "green", ":")
 for c, color, style in styles:
     dist = NormalCoordinates(c).dist
@@ -453,10 +453,10 @@ def random_graph(n, degree):
 g = torch.Generator().manual_seed(0)
 in_disk = ball.random(500, 2, std=2.0, generator=g)
 in_plane = torch.randn(500, 2, generator=g)
-ring = torch.arange(64)
+around = (torch.arange(64.0)[:, None] - torch.arange(64.0)).abs()
 zoo = {
     "binary tree": T,
-    "cycle": graph_distances(torch.stack((ring, (ring + 1) % 64), -1), 64),
+    "cycle": torch.minimum(around, 64 - around),
     "grid": graph_distances(grid(15), 225),
     "random graph": random_graph(400, 3),
     "hyperbolic plane": ball.dist(in_disk[:, None], in_disk),
@@ -628,9 +628,9 @@ viz.show(
     alt="Average distortion against the length of an edge in units of the curvature. The tree's falls from above 6 to "
     "1, the grid's rises from 1.11 to 1.6; they cross near 0.7.",
 )
-for ell in (0.03125, 1.0, 8.0):
-    k = scales.tolist().index(ell)
-    print(f"edge {ell:7}: tree {found['tree'][k]:.3f}, grid {found['grid'][k]:.3f}")
+for k in (0, 10, 16):
+    pair = found["tree"][k], found["grid"][k]
+    print(f"edge {scales[k]:7.3f}:", "tree {:.3f}, grid {:.3f}".format(*pair))
 
 # %% [markdown] id="table"
 # The curvature is a unit of length (lecture 04): small compared with it, everything is flat. A learned curvature that
