@@ -40,7 +40,7 @@ check = checker("05_hierarchies")
 
 # %% solution="ball_sizes"
 def ball_sizes(distances: Tensor, radii: Tensor) -> Tensor:
-    """For each node and each radius r, the number of nodes at a distance of at most r, the node itself included.
+    """How many nodes are within each radius of each node, itself included.
 
     Args:
         distances: (N, N).
@@ -73,11 +73,11 @@ check(ball_sizes, hidden=True)
 
 # %% solution="gromov_product"
 def gromov_product(distances: Tensor, base: int) -> Tensor:
-    """The Gromov products (x|y)_w of all pairs of points, seen from the base point w.
+    """The Gromov products (x|y)_w of all pairs of points.
 
     Args:
-        distances: (..., N, N); the leading dimensions are a batch of spaces.
-        base: w, the same row in every space of the batch.
+        distances: (..., N, N), a batch of spaces.
+        base: the base point w, the same row in every space.
 
     Returns:
         (..., N, N), symmetric.
@@ -105,9 +105,10 @@ check(gromov_product, hidden=True)
 
 # %% solution="gromov_delta"
 def gromov_delta(distances: Tensor, base: int) -> Tensor:
-    """Gromov's delta at the base point: the largest of min((x|y), (y|z)) - (x|z) over all points x, y, z.
+    """Gromov's delta: the largest min((x|y), (y|z)) - (x|z), all x, y, z.
 
-    All products are seen from the base point. The three points need not differ, so it is never negative.
+    All products are seen from the base point. The three points need not
+    differ, so it is never negative.
 
     Args:
         distances: (N, N).
@@ -141,13 +142,15 @@ check(gromov_delta, hidden=True)
 
 
 # %% solution="average_distortion"
-def average_distortion(embedded: Tensor, true: Tensor, scale: float) -> Tensor:
-    """The mean of max(q, 1/q) over all pairs with true > 0, where q = embedded / (scale true).
+def average_distortion(embedded: Tensor, true: Tensor, scale: float):
+    """The mean of max(q, 1/q), where q = embedded / (scale true).
 
-    Entries with true = 0 are no pairs; they are left out, and the gradient with respect to them is 0.
+    Entries with true = 0 are no pairs; they are left out, and the gradient
+    with respect to them is 0.
 
     Args:
-        embedded, true: distances of the same pairs, two tensors of the same shape, whatever it is.
+        embedded, true: distances of the same pairs, two tensors of the
+            same shape, whatever it is.
         scale: the length of one unit of `true` in the embedding, > 0.
 
     Returns:
@@ -176,12 +179,14 @@ check(average_distortion, hidden=True)
 
 # %% solution="worst_distortion"
 def worst_distortion(embedded: Tensor, true: Tensor) -> Tensor:
-    """max(q) / min(q) over all pairs with true > 0, where q = embedded / true; 1 is perfect.
+    """max(q) / min(q), where q = embedded / true; 1 is perfect.
 
-    Entries with true = 0 are no pairs; they are left out, and the gradient with respect to them is 0.
+    Entries with true = 0 are no pairs; they are left out, and the gradient
+    with respect to them is 0.
 
     Args:
-        embedded, true: distances of the same pairs, two tensors of the same shape, whatever it is.
+        embedded, true: distances of the same pairs, two tensors of the
+            same shape, whatever it is.
 
     Returns:
         A tensor of shape ().
@@ -211,11 +216,11 @@ check(worst_distortion, hidden=True)
 
 
 # %% solution="mean_average_precision"
-def mean_average_precision(distances: Tensor, neighbours: Tensor) -> Tensor:
-    """The mean, over the nodes that have neighbours, of the average precision of their lists.
+def mean_average_precision(distances: Tensor, neighbours: Tensor):
+    """The mean of the average precisions of the nodes that have neighbours.
 
-    A node does not stand in its own list. No two nodes have the same distance from a third one. At least one node has
-    a neighbour.
+    A node does not stand in its own list. No two nodes have the same
+    distance from a third one. At least one node has a neighbour.
 
     Args:
         distances: (N, N), in the embedding.
@@ -288,9 +293,10 @@ check(mean_average_precision, hidden=True)
 
 # %% solution="gromov_tree"
 def gromov_tree(distances: Tensor, base: int) -> Tensor:
-    """The distances of Gromov's tree: d(x, w) + d(y, w) - 2 s(x, y), s the weakest link of the strongest chain.
+    """The distances of Gromov's tree: d(x, w) + d(y, w) - 2 s(x, y).
 
-    A chain may have any number of links; they are Gromov products seen from the base point.
+    s is the weakest link of the strongest chain. A chain may have any
+    number of links; they are Gromov products seen from the base point.
 
     Args:
         distances: (N, N).
