@@ -226,3 +226,9 @@ def auroc(scores: Tensor, positive: Tensor) -> float:
     _, place, counts = scores.unique(return_inverse=True, return_counts=True)
     ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]  # the mean rank of equal scores
     return ((ranks[positive].sum() - p * (p + 1) / 2) / (p * n)).item()
+
+
+def held_out_f1(validation: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
+    """`f1_score` of test data, (scores, which of them are true), at the threshold that is best for validation data."""
+    threshold = best_threshold(*validation)
+    return f1_score(test[0] <= threshold, test[1])

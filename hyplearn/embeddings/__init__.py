@@ -1,5 +1,6 @@
 """Ways to embed a tree or graph: learned from relations, by cones, in closed form; the flat baselines; HoroPCA."""
 
+from hyplearn.embeddings.cones import ConeEmbedding, EuclideanConeEmbedding, OrderEmbedding
 from hyplearn.embeddings.contrastive import (
     EuclideanEmbedding,
     PoincareEmbedding,
@@ -11,9 +12,12 @@ from hyplearn.embeddings.horopca import HoroPCA
 from hyplearn.embeddings.sarkar import SarkarEmbedding
 
 __all__ = [
+    "ConeEmbedding",
+    "EuclideanConeEmbedding",
     "EuclideanEmbedding",
     "HMDSEmbedding",
     "HoroPCA",
+    "OrderEmbedding",
     "PoincareEmbedding",
     "PublishedEmbedding",
     "SarkarEmbedding",
