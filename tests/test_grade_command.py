@@ -15,6 +15,7 @@ from grading_toy import needs_bubblewrap
 
 from hyplearn import cli
 from hyplearn.course.layout import Course
+from hyplearn.grading import command
 from hyplearn.grading.samples import samples
 from hyplearn.grading.spec import load_set
 
@@ -42,8 +43,8 @@ def submitted(tmp_path_factory):
 def graded(submitted, tmp_path_factory):
     """The folder of a run of the command, its JSON by student, and its exit code."""
     out = tmp_path_factory.mktemp("out")
-    command = [sys.executable, "-m", "hyplearn.cli", "grade", str(submitted), "--out", str(out), "--report", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=COURSE.root)
+    line = [sys.executable, "-m", "hyplearn.cli", "grade", str(submitted), "--out", str(out), "--report", "--json"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=COURSE.root)
     assert done.returncode == 0, done.stderr
     return out, {item["student"]: item for item in json.loads(done.stdout)}
 
@@ -104,19 +105,30 @@ def test_feedback_table_and_report_say_it_too(graded):
 
 @pytest.mark.slow
 @needs_bubblewrap
-def test_one_submission_in_one_verdict_out(submitted, tmp_path):
-    """The job of a cluster: nothing but the release and the submission, in an empty folder."""
+def test_one_submission_in_one_verdict_out(submitted, tmp_path, monkeypatch):
+    """The job of a cluster: nothing but the release and the submission, in an empty folder. Its verdict counts."""
     shutil.copytree(COURSE.exercise(NAME).parent, tmp_path / "exercises" / NAME)
     shutil.copy(submitted / "mistaken" / NAME / f"{NAME}.ipynb", tmp_path / "in.ipynb")
-    command = [sys.executable, "-m", "hyplearn.grading.verify", "--assignment", NAME]
-    command += ["--submission", "in.ipynb", "--out", "verdict.json"]
+    job = [sys.executable, "-m", "hyplearn.grading.verify", "--assignment", NAME]
+    job += ["--submission", "in.ipynb", "--out", "verdict.json"]
     environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "HYPLEARN_SEED": "of this course"}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    subprocess.run(job, cwd=tmp_path, env=environment, check=True)
     verdict = json.loads((tmp_path / "verdict.json").read_text())
-    assert sorted(verdict) == ["final", "notes", "outputs", "questions", "reason", "status"]
+    assert sorted(verdict) == ["final", "key", "notes", "outputs", "questions", "reason", "status"]
     assert verdict["status"] == "graded"
     assert [question["verdict"] for question in verdict["questions"]][:3] == ["wrong"] * 3
-    assert sum(question["score"] for question in verdict["questions"]) > 0
+    points = sum(question["score"] for question in verdict["questions"])
+    assert points > 0
+
+    class_, out = tmp_path / "class", tmp_path / "out"
+    shutil.copytree(submitted / "mistaken", class_ / "mistaken")
+    (out / "verdicts" / "mistaken").mkdir(parents=True)
+    shutil.copy(tmp_path / "verdict.json", out / "verdicts" / "mistaken" / f"{NAME}.json")
+    release = {NAME: nbformat.read(COURSE.exercise(NAME), as_version=4)}
+    monkeypatch.setenv("HYPLEARN_SEED", "of this course")
+    monkeypatch.setattr(command, "_in_parallel", lambda todo, *_: [pytest.fail("graded again")] if todo else [])
+    (found,) = command.grade(class_, out, {NAME: load_set(NAME)}, release)
+    assert found.auto_score == points
 
 
 @pytest.mark.slow

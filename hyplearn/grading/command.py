@@ -11,7 +11,6 @@ examples:
   hyplearn grade submitted --out grades --report --json    also OUT/report.html; the grades on standard output
 """
 
-import hashlib
 import itertools
 import json
 import multiprocessing
@@ -24,15 +23,13 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-import hyplearn
 from hyplearn.course.layout import Course, write
 from hyplearn.errors import BadInput, Failed
-from hyplearn.grading.check import course_secret
-from hyplearn.grading.collect import Submission, Unreadable, find_submissions, read_content, read_submission
+from hyplearn.grading.collect import Submission, find_submissions, read_submission
 from hyplearn.grading.isolation import DEFAULT, Limits, Sandbox, masked_names, require
 from hyplearn.grading.spec import ExerciseSet, load_set, set_names
 from hyplearn.grading.transplant import transplant
-from hyplearn.grading.verify import Question, Result, verify_file
+from hyplearn.grading.verify import Question, Result, key_of, verify_file
 from hyplearn.grading.worker import warm_up
 
 FAILED = "could not be graded"
@@ -124,33 +121,16 @@ class Job:
     key: str
 
 
-def _fingerprint(exercises: ExerciseSet, release) -> str:
-    """What a verdict depends on beside the submission: the exercises, the release, the library and the secret seed."""
-    parts = [hyplearn.__version__, exercises.name, nbformat.writes(release), course_secret()]
-    module = sys.modules.get(f"hyplearn.grading.specs.{exercises.name}")
-    parts.append(Path(module.__file__).read_text() if module else "")
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _key(submission: Submission, fingerprint: str) -> str:
-    digest = hashlib.sha256(fingerprint.encode())
-    try:
-        digest.update(read_content(submission.path))
-    except Unreadable as error:
-        digest.update(str(error).encode())
-    return digest.hexdigest()
-
-
 def _sort_out(submissions, out, sets, releases, student) -> tuple[list[tuple[Submission, Result]], list[Job]]:
     """The verdicts that are there, and jobs for the others; with `student`, jobs for theirs, in any case, alone."""
-    fingerprints = {name: _fingerprint(sets[name], releases[name]) for name in sets}
     verdicts, todo = [], []
     for submission in submissions:
         if submission.path is None:
             verdicts.append((submission, Result(FAILED, submission.reason)))
             continue
-        key = _key(submission, fingerprints[submission.assignment])
-        job = Job(submission, out / "verdicts" / submission.student / f"{submission.assignment}.json", key)
+        name = submission.assignment
+        key = key_of(submission.path, releases[name], sets[name])
+        job = Job(submission, out / "verdicts" / submission.student / f"{name}.json", key)
         known = None if submission.student == student else _known(job)
         if known:
             verdicts.append((submission, known))
@@ -163,15 +143,16 @@ def _sort_out(submissions, out, sets, releases, student) -> tuple[list[tuple[Sub
 def _known(job: Job) -> Result | None:
     """The verdict of an earlier run, if the submission and all that it depends on are the same."""
     try:
-        data = json.loads(job.verdict_path.read_text(encoding="utf-8"))
-        return Result.from_json(json.dumps(data["result"])) if data["key"] == job.key else None
+        result = Result.from_json(job.verdict_path.read_text(encoding="utf-8"))
+        return result if result.final and result.key == job.key else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def _remember(job: Job, result: Result) -> None:
     if result.final:
-        write(job.verdict_path, json.dumps({"key": job.key, "result": asdict(result)}))
+        result.key = job.key
+        write(job.verdict_path, result.to_json())
 
 
 def _in_parallel(todo: list[Job], sets, releases, jobs: int, isolation: str, limits: Limits):

@@ -9,6 +9,7 @@ between submissions, and reads one file and writes one, so that it also is the j
 import argparse
 import builtins
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -23,11 +24,12 @@ from pathlib import Path
 import nbformat
 import torch
 
+import hyplearn
 from hyplearn.course.layout import Course, write
 from hyplearn.errors import Failed
 from hyplearn.grading import wire
 from hyplearn.grading.check import course_secret, judge, seed_for
-from hyplearn.grading.collect import Unreadable, read_submission
+from hyplearn.grading.collect import Unreadable, read_content, read_submission
 from hyplearn.grading.isolation import DEFAULT, Limits, Sandbox, masked_names
 from hyplearn.grading.spec import ExerciseSet, load_set
 from hyplearn.grading.transplant import question_of, transplant
@@ -58,6 +60,7 @@ class Result:
     outputs: dict[str, list[dict]] = field(default_factory=dict)  # by cell id, as nbformat has them
     notes: list[str] = field(default_factory=list)  # what was put right in the notebook
     final: bool = True  # no: the grader failed, not the submission, and another run may do better
+    key: str = ""  # of all that it depends on (`key_of`): while that stays the same, so does the verdict
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
@@ -425,6 +428,19 @@ def _picture(value) -> str | None:
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
+def key_of(path: Path, release, exercises: ExerciseSet) -> str:
+    """A hash of what a verdict depends on: submission, release, exercises, the library's version, the secret seed."""
+    spec = sys.modules.get(f"hyplearn.grading.specs.{exercises.name}")
+    parts = [hyplearn.__version__, exercises.name, nbformat.writes(release), course_secret()]
+    parts.append(Path(spec.__file__).read_text() if spec else "")
+    digest = hashlib.sha256("\0".join(parts).encode())
+    try:
+        digest.update(read_content(path))
+    except Unreadable as error:
+        digest.update(str(error).encode())
+    return digest.hexdigest()
+
+
 def verify_file(path: Path, release, exercises: ExerciseSet, sandbox: Sandbox, limits: Limits = DEFAULT) -> Result:
     """The verdict on a submitted file, whatever is in it."""
     try:
@@ -454,6 +470,7 @@ def main() -> int:
     release = nbformat.read(Course(args.course).exercise(args.assignment), as_version=4)
     with Sandbox(masked_names(exercises), args.isolation) as sandbox:
         result = verify_file(args.submission, release, exercises, sandbox)
+    result.key = key_of(args.submission, release, exercises)
     write(args.out, result.to_json())
     return 0 if result.status == "graded" else 1
 
