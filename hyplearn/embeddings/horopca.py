@@ -58,12 +58,12 @@ class HoroPCA:
         dim: dimensions that are kept.
         c: the points live in the ball of curvature -c.
         sample: at most so many of the points (drawn with a fixed seed) decide on the ideal points.
-        steps: iterations of L-BFGS for each of them, from each of two starts.
+        steps: steps uphill for each of them, from each of two starts.
 
     After `fit`: `mean_` (n,) and `ideal_` (dim, n).
     """
 
-    def __init__(self, dim: int = 2, *, c: float = 1.0, sample: int = 300, steps: int = 30):
+    def __init__(self, dim: int = 2, *, c: float = 1.0, sample: int = 200, steps: int = 40):
         if dim < 1:
             raise ValueError(f"dim must be at least 1, got {dim}")
         self.dim, self.c, self.sample, self.steps = dim, c, sample, steps
@@ -85,32 +85,39 @@ class HoroPCA:
         logs = ball.logmap0(x)
         self.ideal_ = x.new_zeros(0, x.shape[1])
         for _ in range(self.dim):
-            # The direction in which what is left of the logarithms varies most, either way: a flat guess.
-            left = logs - logs @ self.ideal_.T @ self.ideal_
-            guess = torch.linalg.svd(left, full_matrices=False).Vh[0]
+            # Of the directions that are left, the one in which the logarithms vary most, either way: a flat guess.
+            rest = torch.linalg.svd(self.ideal_, full_matrices=True).Vh[len(self.ideal_) :]
+            guess = torch.linalg.svd(logs @ rest.T, full_matrices=False).Vh[0] @ rest
             found = [self._climb(x, start) for start in (guess, -guess)]
             self.ideal_ = max(found, key=lambda pair: pair[0])[1]
         return self
 
-    def _climb(self, x: Tensor, start: Tensor) -> tuple[float, Tensor]:
-        """From the ideal points so far and a start for the next: the largest spread found, and the ideal points."""
-        ball, v = PoincareBall(self.c), start.clone().requires_grad_()
-        i, j = torch.triu_indices(len(x), len(x), offset=1)
+    def _climb(self, x: Tensor, u: Tensor) -> tuple[float, Tensor]:
+        """The largest spread found from the next ideal point u, along great circles, and all ideal points with it."""
+        ball, (i, j) = PoincareBall(self.c), torch.triu_indices(len(x), len(x), offset=1)
 
-        def ideal():
-            u = v - (v @ self.ideal_.T) @ self.ideal_
-            return torch.cat([self.ideal_, (u / u.norm())[None]])
+        def spread(u):
+            u = u.detach().requires_grad_()
+            y = horospherical_projection(x, torch.cat([self.ideal_, u[None]]), self.c)
+            value = (ball.dist(y[i], y[j]) ** 2).mean()
+            (slope,) = torch.autograd.grad(value, u)
+            return value.item(), across(slope, torch.cat([self.ideal_, u[None]]))
 
-        def loss():
-            optimizer.zero_grad()
-            y = horospherical_projection(x, ideal(), self.c)
-            value = -(ball.dist(y[i], y[j]) ** 2).mean()
-            value.backward()
-            return value
+        def across(v, ideal):  # twice: where nearly nothing is left of v, the first time leaves rounding errors
+            for _ in range(2):
+                v = v - ideal.T @ (ideal @ v)
+                v = v / v.norm().clamp_min(1e-300)
+            return v.detach()
 
-        optimizer = torch.optim.LBFGS([v], max_iter=self.steps, line_search_fn="strong_wolfe")
-        optimizer.step(loss)
-        return -loss().item(), ideal().detach()
+        (value, uphill), angle = spread(u), 0.3
+        for _ in range(self.steps):
+            new = across(u * math.cos(angle) + uphill * math.sin(angle), self.ideal_)
+            higher, then = spread(new)
+            if higher > value:
+                u, value, uphill, angle = new, higher, then, 1.5 * angle
+            else:
+                angle /= 3
+        return value, torch.cat([self.ideal_, u[None]])
 
     def transform(self, x: Tensor) -> Tensor:
         """(..., dim) places, in the ball of curvature -c, of points x (..., n); the mean is at the origin."""
