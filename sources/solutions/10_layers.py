@@ -37,19 +37,21 @@ check = checker("10_layers")
 
 
 def over(f, x: Tensor) -> Tensor:
-    """f(x)/x for x >= 0 and an f with slope 1 at 0: sinh, asinh, tanh, atanh. It is 1 at x = 0."""
+    """f(x)/x for x >= 0, and 1 at 0, for f = sinh, asinh, tanh or atanh."""
     safe = torch.where(x > 0, x, 1.0)
     return torch.where(x > 0, f(safe) / safe, 1.0)
 
 
 def exp0(v: Tensor, c: float) -> Tensor:
     """The ball's exponential map at the origin, (..., n) to (..., n)."""
-    return over(torch.tanh, math.sqrt(c) * v.norm(dim=-1, keepdim=True)) * v
+    size = v.norm(dim=-1, keepdim=True)
+    return over(torch.tanh, math.sqrt(c) * size) * v
 
 
 def log0(x: Tensor, c: float) -> Tensor:
-    """The ball's logarithm at the origin, (..., n) to (..., n): half of the normal coordinates."""
-    return over(torch.atanh, math.sqrt(c) * x.norm(dim=-1, keepdim=True)) * x
+    """The ball's logarithm at the origin: half of the normal coordinates."""
+    size = x.norm(dim=-1, keepdim=True)
+    return over(torch.atanh, math.sqrt(c) * size) * x
 
 
 # %% [markdown] id="about-relu"
@@ -64,7 +66,7 @@ def log0(x: Tensor, c: float) -> Tensor:
 
 # %% solution="relu"
 def relu(x: Tensor, c: float) -> Tensor:
-    """The point whose tangent vector at the origin is the ReLU of that of x.
+    """The point whose tangent vector at the origin is the ReLU of x's.
 
     Args:
         x: (..., n), points of the ball.
@@ -100,14 +102,15 @@ check(relu, hidden=True)
 
 # %% solution="gyroplane_distance"
 def gyroplane_distance(x: Tensor, p: Tensor, a: Tensor, c: float) -> Tensor:
-    """The signed distance of x from the hyperplane that contains p and is orthogonal to a there.
+    """The signed distance of x from the hyperplane through p orthogonal to a.
 
     It is positive on the side to which a points, and 0 on the hyperplane.
+    The batches of x, p and a broadcast.
 
     Args:
-        x: (..., n), points of the ball (up to sqrt(c) d = 2 from the origin).
+        x: (..., n), points of the ball, up to sqrt(c) d = 2 from the origin.
         p: (..., n), a point of each hyperplane.
-        a: (..., n), its normal vector, not 0, of any length. The batches of x, p and a broadcast.
+        a: (..., n), its normal vector there, not 0, of any length.
         c: space has curvature -c.
 
     Returns:
@@ -147,7 +150,7 @@ check(gyroplane_distance, hidden=True)
 
 # %% solution="hlinear"
 def hlinear(n: Tensor, z: Tensor, r: Tensor, c: float) -> Tensor:
-    """HNN++'s fully connected layer, from normal coordinates to normal coordinates.
+    """HNN++'s fully connected layer in normal coordinates.
 
     Args:
         n: (..., m), points (up to sqrt(c) d = 5 from the origin).
@@ -187,7 +190,9 @@ check(hlinear, hidden=True)
 
 # %% solution="beta_concat"
 def beta_concat(x: Tensor, c: float) -> Tensor:
-    """The beta-concatenation of N points: first the coordinates of the first point, then those of the second, ...
+    """The beta-concatenation of N points.
+
+    First come the coordinates of the first point, then those of the second.
 
     Args:
         x: (..., N, n), points of the ball.
@@ -228,11 +233,12 @@ check(beta_concat, hidden=True)
 
 
 # %% solution="midpoints"
-def midpoints(x: Tensor, weights: Tensor, c: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Three weighted averages of N points, each in the coordinates of its own chart.
+def midpoints(x: Tensor, weights: Tensor, c: float) -> tuple[Tensor, ...]:
+    """Three weighted averages of N points, each in its own chart.
 
     Args:
-        x: (..., N, n), points of the Poincare ball (up to sqrt(c) d = 2 from the origin).
+        x: (..., N, n), points of the Poincare ball, up to sqrt(c) d = 2
+            from the origin.
         weights: (..., N), at least 0, not all of them 0.
         c: space has curvature -c.
 
@@ -269,8 +275,9 @@ check(midpoints, hidden=True)
 
 # %% id="three-names" tolerance=0.01
 try:
-    points = torch.tensor([[0.8, 0.1], [-0.3, 0.4], [0.1, -0.7]], dtype=torch.float64)
-    klein, ball, lorentz = midpoints(points, torch.tensor([1.0, 2.0, 1.0]).double(), 1.0)
+    x = torch.tensor([[0.8, 0.1], [-0.3, 0.4], [0.1, -0.7]]).double()
+    weights = torch.tensor([1.0, 2.0, 1.0]).double()
+    klein, ball, lorentz = midpoints(x, weights, 1.0)
     for name, distance in {
         "Klein": torch.atanh(klein.norm()),
         "ball": 2 * torch.atanh(ball.norm()),
@@ -312,10 +319,10 @@ except NotImplementedError:
 
 # %% solution="window_products"
 def window_products(n: Tensor, z: Tensor, stride: int, padding: int) -> tuple[Tensor, Tensor]:
-    """<u, z_k> and |u|^2 for every window of an image of points, without forming u.
+    """<u, z_k> and |u|^2 for every window of an image, without forming u.
 
     Args:
-        n: (B, C, H, W), an image of points in normal coordinates, C for each pixel.
+        n: (B, C, H, W), images of points: C normal coordinates per pixel.
         z: (K, C, k, k), the K planes of the layer.
         stride: as in `torch.nn.functional.conv2d`.
         padding: as there; the points added are origins.
@@ -357,8 +364,9 @@ try:
             return result
 
     with Largest() as largest:
-        window_products(torch.randn(8, 16, 32, 32), torch.randn(16, 16, 5, 5), 1, 0)
-    print(f"the largest tensor holds {largest.size / (8 * 16 * 32 * 32):.1f} times the numbers of the image")
+        n, z = torch.randn(8, 16, 32, 32), torch.randn(16, 16, 5, 5)
+        window_products(n, z, 1, 0)
+    print(f"the largest tensor: {largest.size / n.numel():.1f} images")
     print("(an unfold makes one of 19.1)")
 except NotImplementedError:
     print("write window_products first")
@@ -378,10 +386,13 @@ except NotImplementedError:
 
 # %% solution="far_out"
 def far_out(t: Tensor, c: float) -> Tensor:
-    """asinh|w|/(sqrt(c)|w|) w with w_k = sinh(t_k): accurate for tiny t, and finite for |t| up to 1,000.
+    """asinh|w|/(sqrt(c)|w|) w with w_k = sinh(t_k), for |t| up to 1,000.
+
+    It keeps its digits for tiny t as well; at t = 0 its gradient is that of
+    t/sqrt(c).
 
     Args:
-        t: (..., k), numbers of any size; all may be 0, and the gradient there is the one of t/sqrt(c).
+        t: (..., k), numbers of any size.
         c: space has curvature -c.
 
     Returns:

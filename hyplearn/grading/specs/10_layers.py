@@ -80,6 +80,17 @@ def relu_keeping_the_radius(x, c):
     return v * x.norm(dim=-1, keepdim=True) / v.norm(dim=-1, keepdim=True).clamp_min(1e-30)
 
 
+@mistake(
+    "Where ReLU leaves nothing, you divide 0 by its length 0. That point goes to the origin: `over` of the first cell "
+    "has the limit."
+)
+def relu_nan_where_nothing_is_left(x, c):
+    size = x.norm(dim=-1, keepdim=True)
+    v = (torch.atanh(math.sqrt(c) * size) / (math.sqrt(c) * size) * x).relu()
+    size = v.norm(dim=-1, keepdim=True)
+    return torch.tanh(math.sqrt(c) * size) / (math.sqrt(c) * size) * v
+
+
 RELU = Exercise(
     name="relu",
     title="ReLU in the right chart",
@@ -99,6 +110,7 @@ RELU = Exercise(
         relu_without_log,
         relu_without_curvature,
         relu_keeping_the_radius,
+        relu_nan_where_nothing_is_left,
     ],
 )
 
@@ -184,6 +196,22 @@ def gyroplane_factor_of_the_wrong_point(x, p, a, c):
     return torch.asinh(2 * s * (w * a).sum(-1) / ((1 - c * xx.squeeze(-1)) * a.norm(dim=-1))) / s
 
 
+@mistake(
+    "The 2 belongs inside, asinh(2 ...): in front of it stands the 2 of another formula, the distance of two points."
+)
+def gyroplane_two_outside(x, p, a, c):
+    s = math.sqrt(c)
+    xp, xx, pp = -(x * p).sum(-1, keepdim=True), (x * x).sum(-1, keepdim=True), (p * p).sum(-1, keepdim=True)
+    w = ((1 + 2 * c * xp + c * xx) * -p + (1 - c * pp) * x) / (1 + 2 * c * xp + c * c * pp * xx)
+    return 2 * torch.asinh(s * (w * a).sum(-1) / ((1 - c * (w * w).sum(-1)) * a.norm(dim=-1))) / s
+
+
+@mistake("x - p is the flat difference. To bring p to the origin, add -p from the left: w = (-p) (+) x.")
+def gyroplane_flat_difference(x, p, a, c):
+    w, s = x - p, math.sqrt(c)
+    return torch.asinh(2 * s * (w * a).sum(-1) / ((1 - c * (w * w).sum(-1)) * a.norm(dim=-1))) / s
+
+
 GYROPLANE = Exercise(
     name="gyroplane_distance",
     title="The signed distance to a hyperplane",
@@ -214,6 +242,8 @@ GYROPLANE = Exercise(
         gyroplane_without_unit_normal,
         gyroplane_without_conformal_factor,
         gyroplane_factor_of_the_wrong_point,
+        gyroplane_two_outside,
+        gyroplane_flat_difference,
     ],
 )
 
@@ -325,6 +355,27 @@ def hlinear_without_curvature(n, z, r, c):
     return torch.where(length > 0, torch.asinh(safe) / safe, 1.0) * w
 
 
+@mistake("r is a length, and cosh wants a number: 2 sqrt(c) r. You have 2r, which is right for c = 1 only.")
+def hlinear_offset_without_unit(n, z, r, c):
+    root, size, d = math.sqrt(c), z.norm(dim=-1), n.norm(dim=-1, keepdim=True)
+    safe = torch.where(d > 0, root * d, 1.0)
+    stretch = torch.where(d > 0, torch.sinh(safe) / safe, 1.0)
+    a = root * stretch * (n @ z.T) / size * torch.cosh(2 * r) - torch.cosh(root * d) * torch.sinh(2 * r)
+    w = torch.sinh(2 * size * torch.asinh(a))
+    length = w.norm(dim=-1, keepdim=True)
+    safe = torch.where(length > 0, length, 1.0)
+    return torch.where(length > 0, torch.asinh(safe) / safe, 1.0) * w / root
+
+
+@mistake("Right, but not at the origin, where n/|n| and w/|w| are 0/0. Write sinh(s)/s and asinh|w|/|w| with `over`.")
+def hlinear_nan_at_the_origin(n, z, r, c):
+    root, size, d = math.sqrt(c), z.norm(dim=-1), n.norm(dim=-1, keepdim=True)
+    a = torch.sinh(root * d) * (n @ z.T) / d / size * torch.cosh(2 * root * r)
+    w = torch.sinh(2 * size * torch.asinh(a - torch.cosh(root * d) * torch.sinh(2 * root * r)))
+    length = w.norm(dim=-1, keepdim=True)
+    return torch.asinh(length) / (root * length) * w
+
+
 @mistake("That is the flat layer, 2 z n - 4|z| r, to which this one tends as c goes to 0.")
 def hlinear_flat(n, z, r, c):
     return 2 * n @ z.T - 4 * z.norm(dim=-1) * r
@@ -360,6 +411,8 @@ HLINEAR = Exercise(
         hlinear_ball_point,
         hlinear_offset_flipped,
         hlinear_without_curvature,
+        hlinear_offset_without_unit,
+        hlinear_nan_at_the_origin,
         hlinear_flat,
     ],
 )
@@ -424,6 +477,14 @@ def concat_by_the_root(x, c):
     return torch.tanh(r) / r * v
 
 
+@mistake("Divided by N it shrinks too much: a row of N equal vectors is sqrt(N) as long. The factor is B(Nn/2)/B(n/2).")
+def concat_divided_by_the_number(x, c):
+    r = (math.sqrt(c) * x.norm(dim=-1, keepdim=True)).clamp_min(1e-30)
+    v = (torch.atanh(r) / r * x).flatten(-2) / x.shape[-2]
+    r = (math.sqrt(c) * v.norm(dim=-1, keepdim=True)).clamp_min(1e-30)
+    return torch.tanh(r) / r * v
+
+
 @mistake("The order is that of columns: first all coordinates of the first point, then those of the second, and so on.")
 def concat_column_by_column(x, c):
     b, m = x.shape[-1], x.shape[-1] * x.shape[-2]
@@ -467,6 +528,7 @@ CONCAT = Exercise(
         concat_upside_down,
         concat_not_halved,
         concat_by_the_root,
+        concat_divided_by_the_number,
         concat_column_by_column,
         concat_without_curvature,
     ],
@@ -763,6 +825,7 @@ def _far_cases(draw):
     yield Case((draw.uniform(-30.0, 30.0, 4, 3), 2.0), "up to 30", edge=True)
     yield Case((draw.uniform(50.0, 60.0, 3, 4), 2.0), "between 50 and 60", edge=True)
     yield Case((-draw.uniform(295.0, 300.0, 3, 4), 0.5), "about -300", edge=True)
+    yield Case((draw.uniform(895.0, 900.0, 3, 4), 0.5), "about 900", edge=True, dtypes=(F64,))
     yield Case((draw.uniform(-1e-5, 1e-5, 3, 4), 0.5), "very small", edge=True)
     yield Case((torch.zeros(3, dtype=F64), 2.0), "all zero", edge=True)
 
@@ -776,6 +839,16 @@ def far_naive(t, c):
     size = w.norm(dim=-1, keepdim=True)
     safe = torch.where(size > 0, size, 1.0)
     return torch.where(size > 0, torch.asinh(safe) / safe, 1.0) * w / math.sqrt(c)
+
+
+@mistake(
+    "float64 moves the end, to 355, but there still is one. Divide by e^M, M = max |t|, before anything is squared."
+)
+def far_in_double(t, c):
+    w = torch.sinh(t.double())
+    size = w.norm(dim=-1, keepdim=True)
+    safe = torch.where(size > 0, size, 1.0)
+    return (torch.where(size > 0, torch.asinh(safe) / safe, 1.0) * w / math.sqrt(c)).to(t.dtype)
 
 
 @mistake("A clamp avoids the overflow, and moves every point beyond it: |t| = 300 must stay farther out than 40.")
@@ -830,7 +903,7 @@ FAR = Exercise(
     ],
     rounding=lambda value, e: value + e * norm(value),
     vectors=["t"],
-    mistakes=[far_naive, far_clamped, far_by_the_logarithm, far_unchanged, far_without_unit],
+    mistakes=[far_naive, far_in_double, far_clamped, far_by_the_logarithm, far_unchanged, far_without_unit],
 )
 
 ONE_POINT = Written(
