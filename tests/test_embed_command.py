@@ -35,7 +35,9 @@ def report(capsys):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("method", ["poincare", "euclidean", "translational", "sarkar", "hmds"])
+@pytest.mark.parametrize(
+    "method", ["poincare", "euclidean", "translational", "cones", "euclidean-cones", "order", "sarkar", "hmds"]
+)
 @pytest.mark.parametrize("dim", [2, 3])
 def test_every_method_writes_everything(method, dim, edges, tmp_path, capsys):
     learned = method not in ("sarkar", "hmds")
@@ -47,6 +49,7 @@ def test_every_method_writes_everything(method, dim, edges, tmp_path, capsys):
     printed, written = json.loads(said.out), json.loads((out / "report.json").read_text())
     assert KEYS <= printed.keys() and printed == {k: v for k, v in written.items() if k != "history"}
     assert printed["n_nodes"] == 40 and printed["n_edges"] == len(random_tree(40, seed=1).closure)
+    assert (0 < printed["f1"] <= 1) if learned else "f1" not in printed
     assert printed["seed"] == 3 and 0 < printed["map"] <= 1 <= printed["mean_rank"] and printed["distortion"] >= 1
 
     files = {"embedding.npz", "embedding.tsv", "disk.svg", "report.json"} | ({"training.svg"} if learned else set())
@@ -78,6 +81,31 @@ def test_link_prediction_measures_what_was_held_out(edges, tmp_path, capsys):
     found = report(capsys)
     whole = len(random_tree(40, seed=1).closure)
     assert found["n_edges"] == whole - round(0.1 * whole) and found["task"] == "link" and found["mean_rank"] < 15
+
+
+def test_entailment_learns_a_share_and_reports_f1(tmp_path, capsys):
+    tree, reports = load_objects(), []
+    for share in (0.0, 0.5):
+        arguments = [
+            "@objects",
+            "--method",
+            "cones",
+            "--task",
+            "entailment",
+            "--share",
+            share,
+            "--epochs",
+            60,
+            "--json",
+        ]
+        assert embed(*arguments, "--out", tmp_path / str(share)) == 0
+        reports.append(report(capsys))
+    basic, implied = 181, 150  # below the root: 189 edges without the 8 to it, and what they imply
+    assert len(tree.closure) == basic + implied + len(tree) - 1
+    assert [found["n_edges"] for found in reports] == [basic, basic + round(0.5 * implied)]
+    assert reports[0]["task"] == "entailment" and all(0.3 < found["f1"] <= 1 for found in reports)
+    assert embed("@objects", "--task", "entailment", "--epochs", 2, "--out", tmp_path / "p") == 0
+    assert re.search(r"F1 0\.\d+ of telling", capsys.readouterr().out)
 
 
 def test_bundled_trees_and_bits(tmp_path, capsys):
@@ -135,6 +163,9 @@ def test_bad_files_get_one_line_and_leave_nothing(case, tmp_path, capsys):
         (["@objects", "--method", "sarkar", "--epochs", 3], "--epochs means nothing to --method sarkar"),
         (["@objects", "--method", "sarkar", "--task", "link"], "needs a method that learns"),
         (["@objects", "--resume"], "no checkpoint"),
+        (["@objects", "--share", 0.5], "--share means nothing to --task reconstruction"),
+        (["@objects", "--task", "entailment", "--share", 2], "share must be in"),
+        (["@objects", "--method", "hmds", "--task", "entailment"], "needs a method that learns"),
         (["@objects", "--save-every", -1], "--save-every"),
     ],
 )

@@ -10,6 +10,7 @@ examples:
   hyplearn embed edges.tsv --out vectors --resume               go on where it was stopped
   hyplearn embed @objects --method sarkar --dim 2 --out tree    in closed form; --bits buys less distortion
   hyplearn embed edges.tsv --task link --json --out held_out    predict relations that were kept back
+  hyplearn embed @mammals --method cones --task entailment --out cones     which relations follow from others? (F1)
 """
 
 import inspect
@@ -26,6 +27,14 @@ from torch import Tensor
 
 import hyplearn
 from hyplearn.data import Hierarchy, class_tree, load_mammals, load_objects, read_edges
+from hyplearn.embeddings.cones import (
+    ConeEmbedding,
+    EntailmentEmbedding,
+    EuclideanConeEmbedding,
+    OrderEmbedding,
+    entailment_split,
+    labelled,
+)
 from hyplearn.embeddings.contrastive import (
     EuclideanEmbedding,
     Negatives,
@@ -37,13 +46,16 @@ from hyplearn.embeddings.hmds import HMDSEmbedding
 from hyplearn.embeddings.horopca import HoroPCA
 from hyplearn.embeddings.sarkar import SarkarEmbedding, distortion_curve
 from hyplearn.errors import BadInput, Failed
-from hyplearn.metrics import average_distortion, best_scale, rank_metrics
+from hyplearn.metrics import average_distortion, best_scale, held_out_f1, rank_metrics
 
 BUNDLED = {"@mammals": load_mammals, "@objects": load_objects, "@python": lambda: class_tree(BaseException)}
 LEARNED = {
     "poincare": PoincareEmbedding,
     "euclidean": EuclideanEmbedding,
     "translational": TranslationalEmbedding,
+    "cones": ConeEmbedding,
+    "euclidean-cones": EuclideanConeEmbedding,
+    "order": OrderEmbedding,
 }
 CLOSED_FORM = {"sarkar": SarkarEmbedding, "hmds": HMDSEmbedding}
 LABEL_SIZE = 7.0  # points
@@ -55,13 +67,14 @@ def add_arguments(parser) -> None:
     parser.add_argument("file", metavar="FILE", help="an edge list, or @mammals, @objects, @python")
     parser.add_argument("--method", choices=[*LEARNED, *CLOSED_FORM], default="poincare")
     parser.add_argument("--dim", metavar="D", type=int, default=5, help="dimension (default 5)")
-    parser.add_argument("--epochs", metavar="N", type=int, help="passes over the relations (default 100)")
-    parser.add_argument("--negatives", metavar="K", type=int, help="negatives per relation (default 50)")
+    parser.add_argument("--epochs", metavar="N", type=int, help="passes over the relations (default: the method's)")
+    parser.add_argument("--negatives", metavar="K", type=int, help="negatives per relation (default: the method's)")
     parser.add_argument("--lr", metavar="RATE", type=float, help="step size per relation (default: the method's)")
     parser.add_argument("--bits", metavar="B", type=int, help="sarkar: bits per coordinate (default 53)")
     parser.add_argument("--seed", metavar="S", type=int, default=0)
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
-    parser.add_argument("--task", choices=("reconstruction", "link"), default="reconstruction")
+    parser.add_argument("--task", choices=("reconstruction", "link", "entailment"), default="reconstruction")
+    parser.add_argument("--share", metavar="S", type=float, help="entailment: implied relations to learn (default 0.5)")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where everything is written")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was stopped in DIR")
     parser.add_argument("--save-every", metavar="SECONDS", type=float, default=30.0, help="checkpoint interval")
@@ -81,28 +94,18 @@ def run(args) -> int:
 
     if not args.save_every >= 0:
         raise BadInput(f"--save-every: must be >= 0, got {args.save_every}")
-    model = _model(args)
-    train, test = hierarchy.closure, None
-    if args.task == "link":
-        if args.method not in LEARNED:
-            raise BadInput("--task link needs a method that learns: poincare, euclidean or translational")
-        try:
-            train, test = held_out(hierarchy, seed=args.seed)
-        except ValueError as error:
-            raise BadInput(f"--task link: {error}") from None
-    else:
-        test, train = train, train
-    known = train if args.task == "link" else None
+    model, learned = _model(args), args.method in LEARNED
+    train, test, known, held = _task(args, hierarchy)
 
     def score():
-        return rank_metrics(model.distances_from, test, len(hierarchy), known)
+        return rank_metrics(model.energies_from if learned else model.distances_from, test, len(hierarchy), known)
 
     def on_epoch(_, row):
         if row["epoch"] % max(1, model.epochs // 20) == 0 or row["epoch"] == model.epochs:
             row["mean_rank"], row["map"] = score()
 
     try:
-        if args.method in LEARNED:
+        if learned:
             Negatives(train, len(hierarchy))  # refuses what cannot be learned before anything is written
             args.out.mkdir(parents=True, exist_ok=True)
             model.fit(
@@ -133,7 +136,7 @@ def run(args) -> int:
         "mean_rank": mean_rank,
         "map": precision,
         "distortion": _distortion(model, hierarchy, args.seed),
-        "cpu_seconds": model.seconds_ if args.method in LEARNED else time.process_time() - started,
+        "cpu_seconds": model.seconds_ if learned else time.process_time() - started,
         "seed": args.seed,
         "versions": {"hyplearn": hyplearn.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "method": args.method,
@@ -141,7 +144,9 @@ def run(args) -> int:
         "dim": args.dim,
         "source": args.file,
     }
-    if args.method in CLOSED_FORM:
+    if learned:
+        report["f1"] = _f1(model, held)
+    else:
         report["scale"] = model.scale_
     if args.method == "sarkar":
         report["bits"] = args.bits or 53
@@ -156,8 +161,10 @@ def run(args) -> int:
     if args.json:
         print(json.dumps(report))
     else:
-        held = f" ({len(test)} held-out relations)" if args.task == "link" else ""
-        print(f"mean rank {mean_rank:.4g}, MAP {precision:.4f}{held}, average distortion {report['distortion']:.4g}")
+        where = "" if args.task == "reconstruction" else f" ({len(test)} held-out relations)"
+        print(f"mean rank {mean_rank:.4g}, MAP {precision:.4f}{where}, average distortion {report['distortion']:.4g}")
+        if report.get("f1") is not None:
+            print(f"F1 {report['f1']:.4f} of telling relations from others, ten times as many")
         print(f"{report['cpu_seconds']:.1f} CPU-seconds; everything is in {args.out}")
     return 0
 
@@ -194,6 +201,40 @@ def _model(args):
         return method(args.dim, **options)
     except (ValueError, RuntimeError) as error:
         raise BadInput("--" + str(error).splitlines()[0]) from None
+
+
+def _task(args, hierarchy: Hierarchy):
+    """What to learn, what to measure, what counts neither for nor against it, and the pairs for F1: two labelled sets.
+
+    For F1 the relations to measure are halved, one half to choose the threshold on, unless the task has its own sets.
+    """
+    closure = hierarchy.closure
+    if args.share is not None and args.task != "entailment":
+        raise BadInput(f"--share means nothing to --task {args.task}; leave it out")
+    if args.task == "reconstruction" and args.method not in LEARNED:
+        return closure, closure, None, None
+    if args.method not in LEARNED:
+        raise BadInput(f"--task {args.task} needs a method that learns: {', '.join(LEARNED)}")
+    try:
+        if args.task == "entailment":
+            train, *held = entailment_split(hierarchy, 0.5 if args.share is None else args.share, args.seed)
+            pairs, true = held[1]
+            return train, pairs[true], closure, held
+        train, test = held_out(hierarchy, seed=args.seed) if args.task == "link" else (closure, closure)
+    except ValueError as error:
+        raise BadInput(f"--task {args.task}: {error}") from None
+    some = torch.randperm(len(test), generator=torch.Generator().manual_seed(args.seed))[: 20 * SAMPLE]
+    held = [labelled(hierarchy, test[half], seed=args.seed) for half in some.chunk(2)]
+    return train, test, train if args.task == "link" else None, held
+
+
+def _f1(model, held: list[tuple[Tensor, Tensor]]) -> float | None:
+    """F1 on the second labelled set, with the threshold of the first; None where one of them has no relation."""
+    energy = model.slack if isinstance(model, EntailmentEmbedding) else model.distance
+    if len(held) < 2 or not all(true.any() for _, true in held):
+        return None
+    validation, test = ((energy(*pairs.T.to(model.device)).cpu(), true) for pairs, true in held)
+    return held_out_f1(validation, test)
 
 
 def _check_memory(nodes: int, method: str) -> None:

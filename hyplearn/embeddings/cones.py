@@ -21,7 +21,6 @@ from hyplearn.data import Hierarchy
 from hyplearn.embeddings.contrastive import (
     ContrastiveEmbedding,
     EuclideanEmbedding,
-    Negatives,
     PoincareEmbedding,
     relations,
 )
@@ -150,7 +149,7 @@ class ConeEmbedding(_Cones, PoincareEmbedding):
     """
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=150, lr=0.4, negatives=10, burn_in=50, burn_in_lr=1.2, margin=0.1)
+        defaults = dict(epochs=200, lr=0.4, negatives=10, burn_in_lr=1.2, margin=0.1)
         super().__init__(dim, **defaults | options)
         self._space = Lorentz(1.0).to(self.device)
 
@@ -165,7 +164,7 @@ class EuclideanConeEmbedding(_Cones, EuclideanEmbedding):
     """
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=150, lr=0.4, negatives=10, burn_in=50, burn_in_lr=1.2, margin=0.1)
+        defaults = dict(epochs=200, lr=0.4, negatives=10, burn_in_lr=1.2, margin=0.1)
         super().__init__(dim, **{"squared": False} | defaults | options)
         self._space = Euclidean()
 
@@ -178,7 +177,7 @@ class OrderEmbedding(EntailmentEmbedding, EuclideanEmbedding):
     slack is |max(0, v - u)|^2."""
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=150, lr=0.1, negatives=10, burn_in=0, margin=1.0)
+        defaults = dict(epochs=200, lr=0.1, negatives=10, burn_in=0, margin=1.0)
         super().__init__(dim, **{"squared": False} | defaults | options)
 
     def _slack(self, u, v):
@@ -204,14 +203,20 @@ def labelled(hierarchy: Hierarchy, true: Tensor, negatives: int = 5, seed: int =
         The pairs (M (1 + 2 negatives), 2), the relations first, and whether each is true.
     """
     nodes, generator = len(hierarchy), torch.Generator().manual_seed(seed)
-    true = _below_the_root(hierarchy, true)
-    above = Negatives(hierarchy.closure, nodes).draw(true[:, 0], negatives, generator)
-    below = Negatives(_below_the_root(hierarchy, hierarchy.closure).flip(1), nodes).draw(
-        true[:, 1], negatives, generator
-    )
-    u, v = (end[:, None].expand(-1, negatives) for end in true.unbind(1))
-    false = torch.stack([torch.cat([u, below]), torch.cat([above, v])], dim=2).reshape(-1, 2)
-    pairs = torch.cat([true, false])
+    row, true = torch.tensor([nodes, 1]), _below_the_root(hierarchy, true)
+    related = hierarchy.closure @ row
+
+    def others(fixed: int) -> Tensor:
+        """The relations with one end kept and the other drawn until there is no relation."""
+        pairs = true.repeat_interleave(negatives, dim=0)
+        wrong = torch.arange(len(pairs))
+        while len(wrong):
+            pairs[wrong, 1 - fixed] = torch.randint(nodes, (len(wrong),), generator=generator)
+            drawn = pairs[wrong]
+            wrong = wrong[torch.isin(drawn @ row, related) | (drawn[:, 0] == drawn[:, 1])]
+        return pairs
+
+    pairs = torch.cat([true, others(fixed=0), others(fixed=1)])
     return pairs, torch.arange(len(pairs)) < len(true)
 
 
