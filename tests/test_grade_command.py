@@ -16,8 +16,10 @@ from grading_toy import needs_bubblewrap
 from hyplearn import cli
 from hyplearn.course.layout import Course
 from hyplearn.grading import command
+from hyplearn.grading.isolation import Sandbox, masked_names
 from hyplearn.grading.samples import samples
-from hyplearn.grading.spec import load_set
+from hyplearn.grading.spec import load_set, set_names
+from hyplearn.grading.verify import verify_file
 
 COURSE = Course(Path(__file__).parents[1])
 NAME = "01_parallel_postulate"
@@ -101,6 +103,23 @@ def test_feedback_table_and_report_say_it_too(graded):
     }
     assert all(f"feedback/{student}/{NAME}/{NAME}.html" in report for student in STUDENTS)
     assert "prefers-color-scheme: dark" in report and "<script" not in report
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+@pytest.mark.parametrize("name", [name for name in set_names() if COURSE.exercise(name).exists()])
+def test_the_solution_of_every_set_gets_full_marks_in_the_sandbox(name, tmp_path):
+    """What is cut out of the library for a set, nothing in its solution needs."""
+    exercises, release = load_set(name), nbformat.read(COURSE.exercise(name), as_version=4)
+    perfect = samples(nbformat.read(COURSE.solution(name), as_version=4), release, exercises)["perfect"]
+    nbformat.write(perfect, tmp_path / "perfect.ipynb")
+    with Sandbox(masked_names(exercises)) as sandbox:
+        result = verify_file(tmp_path / "perfect.ipynb", release, exercises, sandbox)
+    assert result.status == "graded", result.reason
+    points = {question.name: question.score for question in result.questions if question.name in exercises.exercises}
+    assert points == {item.name: item.points for item in exercises.exercises.values()}, [
+        question.message for question in result.questions if question.verdict != "passed"
+    ]
 
 
 @pytest.mark.slow

@@ -96,6 +96,14 @@ for code, what in FRAMES:
     )
 
 
+FORGERIES["forged message: answers that arrive late"] = (
+    "scale",
+    f"{SOCKET}\nimport threading, time\ndef later():\n    time.sleep(0.05)\n"
+    '    for n in range(200):\n        channel().sendall(frame({"id": n, "value": None, "written": []}))\n'
+    f"threading.Thread(target=later, daemon=True).start()\n{WRONG}",
+)
+
+
 @needs_bubblewrap
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forgery_gets_nothing(name, tmp_path, sandbox):
