@@ -6,6 +6,10 @@ For each relation (u, v) the model sees v among K nodes that are not related to 
 
 A batch touches few points and its gradient is known in closed form, so the loop below works without autograd: it adds
 the gradients of all pairs into a buffer (`index_add_`) and moves each touched point once.
+
+Drawing K nodes for every relation, as published, costs K distances each. If a batch consists of nodes with all their
+relations instead, and all of them share their negatives, the distances are one matrix product: on the mammals of
+WordNet, all 1,180 nodes are cheaper as shared negatives than 50 of one's own, and the embedding is better.
 """
 
 import math
@@ -22,6 +26,44 @@ from hyplearn.data import Hierarchy
 from hyplearn.manifolds import PoincareBall
 from hyplearn.training import Interruption, Processes, load_checkpoint, pick_device, save_checkpoint
 
+SHARED = 1024  # negatives of a whole batch
+
+
+def _excluded(pairs: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+    """What each node u may not get as a negative, itself and its relations: sorted pairs (u, v), and (N,) how many.
+
+    Raises:
+        ValueError: if nothing is left for a node.
+    """
+    own = torch.arange(nodes, device=pairs.device)
+    excluded = torch.unique(torch.cat([pairs, torch.stack([own, own], dim=1)]), dim=0)
+    counts = torch.bincount(excluded[:, 0], minlength=nodes)
+    if counts.max() >= nodes:
+        node = int(counts.argmax())
+        raise ValueError(f"edges: node {node} is related to every other node, so there is no negative for it")
+    return excluded, counts
+
+
+class Neighbourhoods:
+    """Each node with its relations, found by node.
+
+    Args:
+        pairs: (M, 2) relations (u, v).
+        nodes: N.
+    """
+
+    def __init__(self, pairs: Tensor, nodes: int):
+        excluded, self.counts = _excluded(pairs, nodes)
+        self.ends, self.targets = self.counts.cumsum(0), excluded[:, 1].contiguous()
+        self.sources = (self.counts > 1).nonzero()[:, 0]
+
+    def of(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The pairs (rows, v): v is related to u[rows], or the same node."""
+        counts = self.counts[u]
+        rows = torch.arange(len(u), device=u.device).repeat_interleave(counts)
+        back = counts.cumsum(0)[rows] - torch.arange(len(rows), device=u.device)
+        return rows, self.targets[self.ends[u][rows] - back]
+
 
 class Negatives:
     """Draws nodes that are not related to a given one, uniformly and without a single rejection.
@@ -35,14 +77,9 @@ class Negatives:
     """
 
     def __init__(self, pairs: Tensor, nodes: int):
-        own = torch.arange(nodes, device=pairs.device)
-        excluded = torch.unique(torch.cat([pairs, torch.stack([own, own], dim=1)]), dim=0)
-        counts = torch.bincount(excluded[:, 0], minlength=nodes)
+        excluded, counts = _excluded(pairs, nodes)
         slot = torch.arange(len(excluded), device=pairs.device) - (counts.cumsum(0) - counts)[excluded[:, 0]]
         self.free = nodes - counts
-        if self.free.min() < 1:
-            node = int(self.free.argmin())
-            raise ValueError(f"edges: node {node} is related to every other node, so there is no negative for it")
         # Unused slots hold N, which no r reaches.
         self.thresholds = torch.full((nodes, int(counts.max())), nodes, dtype=torch.int32, device=pairs.device)
         self.thresholds[excluded[:, 0], slot] = (excluded[:, 1] - slot).int()
@@ -59,8 +96,11 @@ class ContrastiveEmbedding(ABC):
 
     Args:
         dim: dimension of the space.
-        epochs, negatives: passes over the relations, negatives per relation.
-        batch_size: relations per step; if not given, so many that an epoch has a hundred steps, but 8 to 64.
+        epochs: passes over the relations.
+        negatives: per relation, drawn anew for each. If not given, a batch consists of nodes with all their relations,
+            and shares 1,024 nodes (all nodes, if there are no more) as negatives, relations left out.
+        batch_size: relations per step; if not given, so many that an epoch has a hundred steps, but 8 to 64. With
+            shared negatives: nodes per step; if not given, so many that an epoch has sixteen, but 16 to 512.
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
         max_step: no point moves farther than this in one step, whatever its gradient: a root is in half of the
             relations, and adding their gradients would throw it across the space.
@@ -82,7 +122,7 @@ class ContrastiveEmbedding(ABC):
         lr: float = 1.2,
         lr_end: float = 0.01,
         max_step: float = 0.6,
-        negatives: int = 50,
+        negatives: int | None = None,
         batch_size: int | None = None,
         burn_in: int | None = None,
         burn_in_lr: float = 0.4,
@@ -93,7 +133,7 @@ class ContrastiveEmbedding(ABC):
         dtype: torch.dtype = torch.float64,
     ):
         for name, value in dict(dim=dim, epochs=epochs, negatives=negatives, batch_size=batch_size).items():
-            if value is not None and value < 1:  # a batch size may be left to the data
+            if value is not None and value < 1:  # the last two may be left open
                 raise ValueError(f"{name} must be at least 1, got {value}")
         positive = dict(lr=lr, max_step=max_step, burn_in_lr=burn_in_lr, burn_in_radius=burn_in_radius, radius=radius)
         for name, value in positive.items():
@@ -107,14 +147,15 @@ class ContrastiveEmbedding(ABC):
 
     # --- the geometry -----------------------------------------------------------------------------------------------
 
-    def _start(self, nodes: int, generator: torch.Generator) -> Tensor:
-        """The first coordinates: uniform in a tiny cube around the origin."""
-        return (torch.rand(nodes, self.dim, generator=generator, dtype=torch.float64) - 0.5) * 2e-3
+    def _points(self, start: Tensor) -> Tensor:
+        """What `points_` holds for the coordinates `start` (N, dim) of the nodes."""
+        return start.clone()
 
     @abstractmethod
     def _distances(self, u: Tensor, v: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
         """Distances (B, K) of u (B, dim) from v (B, K, dim), and the pullback: from the loss's derivatives in the
-        distances (B, K) to its (Riemannian) gradients in u (B, dim) and in v (B, K, dim)."""
+        distances (B, K) to its (Riemannian) gradients in u (B, dim) and in v (B, K, dim). Of v (K, dim), which all u
+        share, likewise."""
 
     def _energies(self, u: Tensor, v: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
         """What is small for relations (u, v) and large for others, in the form of `_distances`; the distances here."""
@@ -138,6 +179,7 @@ class ContrastiveEmbedding(ABC):
         edges: Hierarchy | Tensor,
         nodes: int | None = None,
         *,
+        start: Tensor | None = None,
         checkpoint: str | os.PathLike | None = None,
         every_seconds: float = 30.0,
         progress: bool = True,
@@ -147,6 +189,7 @@ class ContrastiveEmbedding(ABC):
 
         Args:
             nodes: number of nodes, for a tensor of relations; its largest index + 1 if not given.
+            start: (N, dim) coordinates to begin with, such as another run's `embedding_`; near the origin if not given.
             checkpoint: file to resume from, if it is there, and to save to every `every_seconds` and on Ctrl-C; a
                 resumed run ends with the same coordinates, bit for bit.
             progress: a bar with loss and time left.
@@ -155,9 +198,18 @@ class ContrastiveEmbedding(ABC):
         """
         pairs, self.nodes_ = relations(edges, nodes)
         pairs = pairs.to(self.device)
-        negatives = Negatives(pairs, self.nodes_)
+        if self.negatives is None:
+            candidates = Neighbourhoods(pairs, self.nodes_)
+            items, size = candidates.sources, min(512, max(16, len(candidates.sources) // 16))
+        else:
+            candidates = Negatives(pairs, self.nodes_)
+            items, size = pairs, min(64, max(8, len(pairs) // 100))
         generator = torch.Generator().manual_seed(self.seed)
-        self.points_ = self._start(self.nodes_, generator).to(self.device, self.dtype)
+        if start is None:  # uniform in a tiny cube around the origin
+            start = (torch.rand(self.nodes_, self.dim, generator=generator, dtype=torch.float64) - 0.5) * 2e-3
+        elif start.shape != (self.nodes_, self.dim):
+            raise ValueError(f"start must have the shape {(self.nodes_, self.dim)}, got {tuple(start.shape)}")
+        self.points_ = self._points(start).to(self.device, self.dtype)
         self.history_, self.seconds_ = [], 0.0
         epoch = step = 0
         total = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -180,11 +232,11 @@ class ContrastiveEmbedding(ABC):
             clock, saved = time.process_time() - self.seconds_, time.monotonic()
             while epoch < self.epochs:
                 shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-                order = torch.randperm(len(pairs), generator=shuffle)
-                batches = order.to(self.device).split(self.batch_size or min(64, max(8, len(pairs) // 100)))
+                order = torch.randperm(len(items), generator=shuffle)
+                batches = order.to(self.device).split(self.batch_size or size)
                 lr, radius = self._schedule(epoch)
                 while step < len(batches):
-                    total += self._step(pairs[batches[step]], negatives, generator, gradient, lr, radius, processes)
+                    total += self._step(items[batches[step]], candidates, generator, gradient, lr, radius, processes)
                     step += 1
                     stop = processes.any(interruption.requested)
                     if stop or (checkpoint is not None and time.monotonic() - saved > every_seconds):
@@ -216,26 +268,68 @@ class ContrastiveEmbedding(ABC):
         rate = self.lr * (1 - done * (1 - self.lr_end))
         return rate, self.burn_in_radius + done * (self.radius - self.burn_in_radius)
 
-    def _step(self, pairs, negatives, generator, gradient, lr, radius, processes) -> Tensor:
+    def _step(self, items, candidates, generator, gradient, lr, radius, processes) -> Tensor:
         """One batch: all processes draw the same negatives, each works on its share, all make the same move."""
-        x = self.points_
-        u = pairs[:, 0]
-        v = torch.cat([pairs[:, 1:], negatives.draw(u, self.negatives, generator)], dim=1)
-        mine = slice(processes.rank, None, processes.size)
-        energies, pullback = self._energies(x[u[mine]], x[v[mine]])
-        loss, slope = self._loss(energies)
-        du, dv = pullback(slope)
-        gradient.index_add_(0, u[mine], du)
-        gradient.index_add_(0, v[mine].flatten(), dv.flatten(0, 1))
+        collect = self._share if self.negatives is None else self._draw
+        loss, touched = collect(items, candidates, generator, gradient, slice(processes.rank, None, processes.size))
         processes.sum(gradient)
-        if v.numel() < len(x):
-            rows = torch.unique(torch.cat([u, v.flatten()]))
+        x = self.points_
+        if touched.numel() < len(x):
+            rows = torch.unique(touched)
             x[rows] = self._move(x[rows], -lr * gradient[rows], radius)
             gradient[rows] = 0.0
         else:
             x.copy_(self._move(x, -lr * gradient, radius))
             gradient.zero_()
         return processes.sum(loss.sum().double())
+
+    def _draw(self, pairs, negatives, generator, gradient, mine) -> tuple[Tensor, Tensor]:
+        """Adds the gradients of the relations `pairs[mine]`, each with negatives of its own; their losses, and the
+        nodes that the whole batch touches."""
+        x, u = self.points_, pairs[:, 0]
+        v = torch.cat([pairs[:, 1:], negatives.draw(u, self.negatives, generator)], dim=1)
+        energies, pullback = self._energies(x[u[mine]], x[v[mine]])
+        loss, slope = self._loss(energies)
+        du, dv = pullback(slope)
+        gradient.index_add_(0, u[mine], du)
+        gradient.index_add_(0, v[mine].flatten(), dv.flatten(0, 1))
+        return loss, torch.cat([u, v.flatten()])
+
+    def _share(self, nodes, neighbourhoods, generator, gradient, mine) -> tuple[Tensor, Tensor]:
+        """The same for all relations of the nodes `nodes[mine]`, with negatives that the batch shares.
+
+        With Z(u) = sum of exp(-d(u, v')) over the negatives, loss(u, v) = log(1 + exp(log Z(u) + d(u, v))), and its
+        derivative in d(u, v') is -exp(-d(u, v'))/Z(u) times that in d(u, v): one row of negatives for all v.
+        """
+        x, count = self.points_, len(self.points_)
+        others = torch.arange(count)
+        if count > SHARED:
+            others = torch.randint(count, (SHARED,), generator=generator).unique()
+        others, u = others.to(x.device), nodes[mine]
+        rows, v = neighbourhoods.of(u)
+        place = torch.full((count,), -1, device=x.device)
+        place[others] = torch.arange(len(others), device=x.device)
+        seen = place[v] >= 0
+
+        distances, pullback = self._distances(x[u], x[others])
+        distances[rows[seen], place[v][seen]] = torch.finfo(x.dtype).max / 4  # no negatives
+        log_z = torch.logsumexp(-distances, dim=1, keepdim=True)
+        apart = v != u[rows]
+        rows, v = rows[apart], v[apart]
+        near, pullback_near = self._distances(x[u[rows]], x[v][:, None])
+        margin = log_z[rows] + near
+        slope = margin.sigmoid()
+        weight = torch.zeros_like(log_z).index_add_(0, rows, slope)
+
+        du, dv = pullback(-weight * (-distances - log_z).exp())
+        gradient.index_add_(0, u, du)
+        gradient.index_add_(0, others, dv)
+        du, dv = pullback_near(slope)
+        gradient.index_add_(0, u[rows], du)
+        gradient.index_add_(0, v, dv[:, 0])
+        return torch.logaddexp(margin, torch.zeros_like(margin)), torch.cat(
+            [others, nodes, neighbourhoods.of(nodes)[1]]
+        )
 
     # --- use --------------------------------------------------------------------------------------------------------
 
@@ -253,12 +347,12 @@ class ContrastiveEmbedding(ABC):
     def distances_from(self, i: Tensor) -> Tensor:
         """(B, N) distances of the nodes i (B,) from all nodes: what `metrics.rank_metrics` asks for."""
         x = self.points_
-        return self._distances(x[i], x.expand(len(i), *x.shape))[0]
+        return self._distances(x[i], x)[0]
 
     def energies_from(self, i: Tensor) -> Tensor:
         """(B, N): how much speaks against the relations of the nodes i (B,) with all nodes; here their distances."""
         x = self.points_
-        return self._energies(x[i], x.expand(len(i), *x.shape))[0]
+        return self._energies(x[i], x)[0]
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes settings, coordinates and history to one file."""
@@ -316,23 +410,22 @@ class PoincareEmbedding(ContrastiveEmbedding):
         """(N, dim) coordinates in the ball of curvature -c."""
         return self.points_[:, 1:] / (1 + self.points_[:, :1]) / math.sqrt(self.c)
 
-    def _start(self, nodes, generator):
-        return _lifted(super()._start(nodes, generator))
+    def _points(self, start):
+        y = math.sqrt(self.c) * start
+        return _lifted(2 * y / (1 - (y * y).sum(1, keepdim=True)))
 
     def _distances(self, u, v):
         """d = acosh(-<u, v>)/sqrt(c), and minus its gradient in u is the unit vector (v - cosh(sqrt(c) d) u)/sinh."""
         lowered = u.clone()
         lowered[:, 0] *= -1
-        cosh = -torch.bmm(v, lowered[:, :, None])[:, :, 0]
+        cosh = -_products(lowered, v)
         cosh.clamp_min_(1 + torch.finfo(u.dtype).eps)
         sinh = ((cosh - 1) * (cosh + 1)).sqrt()
 
         def pullback(slope):
             w = slope / sinh
             a = w * cosh
-            du = a.sum(1, keepdim=True) * u - torch.bmm(w[:, None, :], v)[:, 0]
-            dv = a[..., None] * v - torch.bmm(w[..., None], u[:, None, :])
-            return du, dv
+            return a.sum(1, keepdim=True) * u - _mixed(w, v), _weighted(a, v) - _spread(w, u, v)
 
         return (cosh + sinh).log() / math.sqrt(self.c), pullback
 
@@ -355,7 +448,7 @@ class PublishedEmbedding(ContrastiveEmbedding):
     """
 
     def __init__(self, dim: int = 5, **options):
-        paper = dict(epochs=300, lr=0.3, lr_end=1.0, batch_size=10, burn_in=20, burn_in_lr=0.1)
+        paper = dict(epochs=300, lr=0.3, lr_end=1.0, negatives=50, batch_size=10, burn_in=20, burn_in_lr=0.1)
         super().__init__(dim, **paper | options)
         self.ball = PoincareBall(1.0).to(self.device)
 
@@ -366,7 +459,7 @@ class PublishedEmbedding(ContrastiveEmbedding):
         towards v, -g(u) (g(u) D - |D|^2 u) / (2|D| h).
         """
         D = v - u[:, None]
-        gu, gv = 1 - (u * u).sum(1, keepdim=True), 1 - (v * v).sum(2)
+        gu, gv = 1 - (u * u).sum(1, keepdim=True), 1 - (v * v).sum(-1)
         squares = (D * D).sum(2)
         product = gu * gv
         h, length = (product + squares).sqrt(), squares.clamp_min(torch.finfo(u.dtype).tiny).sqrt()
@@ -394,17 +487,15 @@ class EuclideanEmbedding(ContrastiveEmbedding):
         return super()._settings() | {"squared": self.squared}
 
     def _distances(self, u, v):
-        D = v - u[:, None]
-        squares = (D * D).sum(2)
-        if self.squared:
-            distances, weight = squares, 2.0
-        else:
-            distances = squares.clamp_min(torch.finfo(u.dtype).tiny).sqrt()
-            weight = 1 / distances
+        sizes = (u * u).sum(1, keepdim=True) + (v * v).sum(-1)
+        least = torch.finfo(u.dtype).eps * sizes + torch.finfo(u.dtype).tiny
+        squares = torch.maximum(sizes - 2 * _products(u, v), least)
+        distances = squares if self.squared else squares.sqrt()
+        weight = 2.0 if self.squared else 1 / distances
 
         def pullback(slope):
-            dv = (slope * weight)[..., None] * D
-            return -dv.sum(1), dv
+            w = slope * weight
+            return w.sum(1, keepdim=True) * u - _mixed(w, v), _weighted(w, v) - _spread(w, u, v)
 
         return distances, pullback
 
@@ -441,15 +532,41 @@ class TranslationalEmbedding(EuclideanEmbedding):
 
         def pullback_to_translation(slope):
             du, dv = pullback(slope)
-            self._push = du.sum(0)
+            self._push += du.sum(0)
             return du, dv
 
         return distances, pullback_to_translation
 
-    def _step(self, pairs, negatives, generator, gradient, lr, radius, processes):
-        loss = super()._step(pairs, negatives, generator, gradient, lr, radius, processes)
-        self.translation_ -= lr * processes.sum(self._push)
+    def _step(self, items, candidates, generator, gradient, lr, radius, processes):
+        self._push = torch.zeros_like(self.translation_)
+        loss = super()._step(items, candidates, generator, gradient, lr, radius, processes)
+        step = -lr * processes.sum(self._push)
+        length = step.norm().clamp_min(torch.finfo(step.dtype).tiny)
+        self.translation_ += step * (length.clamp_max(self.max_step) / length)
         return loss
+
+
+# Sums over the pairs of a table (B, K), for v (B, K, dim) of its own for each u, or for v (K, dim) that all u share.
+
+
+def _products(u: Tensor, v: Tensor) -> Tensor:
+    """<u_b, v_k>."""
+    return u @ v.T if v.dim() == 2 else torch.bmm(v, u[:, :, None])[:, :, 0]
+
+
+def _mixed(w: Tensor, v: Tensor) -> Tensor:
+    """The sum over k of w_bk v_k, for each u."""
+    return w @ v if v.dim() == 2 else torch.bmm(w[:, None, :], v)[:, 0]
+
+
+def _weighted(w: Tensor, v: Tensor) -> Tensor:
+    """v_k times the sum of its weights, for each v."""
+    return w.sum(0)[:, None] * v if v.dim() == 2 else w[..., None] * v
+
+
+def _spread(w: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """The sum over b of w_bk u_b, for each v."""
+    return w.T @ u if v.dim() == 2 else torch.bmm(w[..., None], u[:, None, :])
 
 
 def _lifted(s: Tensor) -> Tensor:
