@@ -1,7 +1,9 @@
 """What every benchmark shares: timing that holds on a noisy machine, and one table of goals and what was reached.
 
 Times are CPU times of this process (`time.process_time`) with one thread, medians over rounds in which the
-competitors take turns, so that a slow moment of the machine hits all of them. Quote ratios, not seconds.
+competitors take turns, so that a slow moment of the machine hits all of them. All of them keep the memory that they
+free, as in `training.fit`: whether glibc returns it to the kernel is chance, and moved times by a quarter from one
+process to the next. Quote ratios, not seconds.
 """
 
 import argparse
@@ -15,9 +17,12 @@ from dataclasses import asdict, dataclass
 
 import torch
 
+from hyplearn.training import keep_freed_memory
+
 
 def medians(work: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
     """Median CPU seconds of each function, after one call that is not counted; the functions take turns."""
+    keep_freed_memory()
     times = {name: [] for name in work}
     for turn in range(rounds + 1):
         for name, function in work.items():

@@ -62,16 +62,19 @@ def clip_norm(x: Tensor, limit: float | Tensor, onto: float | Tensor, dim: int =
     return x * torch.where(outside, onto / torch.where(outside, length, 1.0), 1.0)
 
 
+def asinh_value(x: Tensor) -> Tensor:
+    """`asinh` without a derivative, for use inside an autograd.Function."""
+    # Few passes, in place: for large tensors the time goes into memory, not into arithmetic.
+    a = x.abs()
+    m = a.clamp_max(0.5 * torch.finfo(x.dtype).max ** 0.5)  # m * m must not overflow
+    m.div_((m * m).add_(1).sqrt_().add_(1))
+    return m.mul_(a).add_(a).log1p_().copysign_(x)
+
+
 class _Asinh(torch.autograd.Function):
     generate_vmap_rule = True
 
-    @staticmethod
-    def forward(x):
-        # Few passes, in place: for large tensors the time goes into memory, not into arithmetic.
-        a = x.abs()
-        m = a.clamp_max(0.5 * torch.finfo(x.dtype).max ** 0.5)  # m * m must not overflow
-        m.div_(torch.addcmul(torch.ones((), dtype=x.dtype, device=x.device), m, m).sqrt_().add_(1))
-        return torch.addcmul(a, a, m).log1p_().copysign_(x)
+    forward = staticmethod(asinh_value)
 
     @staticmethod
     def setup_context(ctx, inputs, output):

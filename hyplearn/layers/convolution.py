@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import fully_connected, squared_norm
+from hyplearn.layers.functional import fully_connected, hyperplanes, squared_norm
 from hyplearn.layers.linear import RELU_GAIN, init_hyperplanes
 from hyplearn.manifolds import Manifold
 
@@ -52,14 +52,16 @@ class _HConvolution(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_channels, self.dim)
-        convolve = F.conv1d if self.dim == -2 else F.conv2d
-        y = convolve(n, self.weight * self.beta, stride=self.stride, padding=self.padding)
         square = squared_norm(n, self.dim) * self.beta**2
         with torch.autocast(n.device.type, enabled=False):  # cosh(s) turns an error of s^2 into a larger one
             for dim in range(self.dim + 1, 0):
                 square = _box_sum(square, self.kernel_size[dim], self.stride[dim], self.padding[dim], dim)
         sqrt_c = self.manifold.sqrt_c(square)
-        return fully_connected(y, square, self.weight, self.bias, sqrt_c, self.clip, self.dim)[0].to(n.dtype)
+        A, B, T = hyperplanes(self.weight, self.bias, sqrt_c)
+        weight = (self.weight * (self.beta * A).view(-1, *[1] * -self.dim)).to(n.dtype)
+        convolve = F.conv1d if self.dim == -2 else F.conv2d
+        y = convolve(n, weight, stride=self.stride, padding=self.padding)
+        return fully_connected(y, square, B, T, sqrt_c, self.clip, self.dim)[0].to(n.dtype)
 
     def extra_repr(self):
         return (

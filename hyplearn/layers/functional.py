@@ -3,12 +3,13 @@
 Write `s = sqrt(c) d` for a point n at distance d from the origin. The Poincare fully connected layer (Shimizu, Mukuta
 and Harada, "Hyperbolic Neural Networks++", ICLR 2021, section 3.2) with hyperplanes z_k, r_k is
 
-    a_k = <n, z_k> sinh(s)/s A_k - cosh(s) B_k      A_k = sqrt(c) cosh(2 sqrt(c) r_k)/|z_k|,  B_k = sinh(2 sqrt(c) r_k)
+    a_k = A_k <n, z_k> sinh(s)/s - cosh(s) B_k      A_k = sqrt(c) cosh(2 sqrt(c) r_k)/|z_k|,  B_k = sinh(2 sqrt(c) r_k)
     t_k = T_k asinh(a_k)                            T_k = 2|z_k|; v_k = t_k/sqrt(c) is a scaled signed distance
     n'  = asinh(|w|)/(sqrt(c) |w|) w,  w = sinh(t)  w/sqrt(c) is the space part of the output on the hyperboloid
 
-Linear layers, convolutions and classifiers differ only in how they compute <n, z_k> and |n|^2. On a CPU such a layer is
-bound by its passes over memory and by fresh memory, not by arithmetic: hence derivatives by hand, and work in place.
+Linear layers, convolutions and classifiers differ only in how they compute A_k <n, z_k> and |n|^2. On a CPU such a
+layer is bound by its passes over memory and by fresh memory, not by arithmetic: hence derivatives by hand, and work in
+place.
 """
 
 import math
@@ -17,7 +18,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hyplearn.numerics import asinh
+from hyplearn.numerics import asinh_value
+
+
+class _SumOfSquares(torch.autograd.Function):
+    """|x|^2 along `dim`, which is kept. Its derivative is one pass over x, three less than that of (x * x).sum()."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, dim):
+        return (x * x).sum(dim, keepdim=True)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return x * (2 * grad), None
 
 
 def squared_norm(n: Tensor, dim: int) -> Tensor:
@@ -25,17 +45,15 @@ def squared_norm(n: Tensor, dim: int) -> Tensor:
 
     Half precision is enough for the products of a layer, not for sinh and cosh of this.
     """
-    n = n.to(torch.promote_types(n.dtype, torch.float32))
-    return (n * n).sum(dim, keepdim=True)
+    return _SumOfSquares.apply(n.to(torch.promote_types(n.dtype, torch.float32)), dim)
 
 
-def inner_products(n: Tensor, weight: Tensor, dim: int) -> Tensor:
-    """<n, weight_k> for every k, with k in the place of the coordinates, along the negative dimension `dim`.
-
-    A product of matrices for each image: nothing of size pixels x planes x coordinates is formed, nothing transposed.
-    """
-    if dim == -1:
-        return F.linear(n, weight)
+def scaled_products(n: Tensor, weight: Tensor, scale: Tensor, dim: int) -> Tensor:
+    """scale_k <n, weight_k> for every k, with k in the place of the coordinates, along the negative dimension `dim`."""
+    if dim == -1:  # rows: fewer numbers come out than the weight has, as a rule, so these are scaled
+        return F.linear(n, weight) * scale
+    # A product of matrices for each image: nothing of size pixels x planes x coordinates is formed, nothing transposed.
+    weight = (weight * scale[:, None]).to(n.dtype)
     return torch.matmul(weight, n.flatten(dim + 1)).unflatten(-1, n.shape[dim + 1 :])
 
 
@@ -79,9 +97,9 @@ class _FullyConnected(torch.autograd.Function):
     """(n', t, a, rho) of the formulas above, where rho = asinh|w| and the radius of n' is at most bound/sqrt(c).
 
     Args:
-        y: <n, z_k>, the k along the negative dimension `dim`; float32 or float64.
+        y: <n, z_k> A_k, the k along the negative dimension `dim`; float32 or float64.
         cosh, sinhc: cosh(s) and sinh(s)/s, of size 1 there.
-        A, B, T: as above, of the trailing shape (K, 1, ..., 1).
+        B, T: as above, of the trailing shape (K, 1, ..., 1).
         sqrt_c: sqrt(c), 0-dimensional.
 
     w is divided by its largest entry before it is squared, so nothing overflows or underflows as long as s and |t| stay
@@ -92,18 +110,18 @@ class _FullyConnected(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(y, cosh, sinhc, A, B, T, sqrt_c, bound, dim):
+    def forward(y, cosh, sinhc, B, T, sqrt_c, bound, dim):
         largest, tiny = _largest(y.dtype), torch.finfo(y.dtype).tiny
 
-        a = (y * A).mul_(sinhc).addcmul_(cosh, B, value=-1)
-        t = asinh(a).mul_(T)
+        a = torch.addcmul(y * sinhc, cosh, B, value=-1)
+        t = asinh_value(a).mul_(T)
         w = t.clamp(-largest, largest).sinh_()
         size = w.abs()
         scale = size.amax(dim, keepdim=True).clamp_min_(tiny)
-        w.mul_(scale.reciprocal())
-        length = size.copy_(w).square_().sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
-        rho = asinh(length * scale)
-        return w.mul_(rho.clamp_max(bound).div_(length * sqrt_c)), t, a, rho
+        size.mul_(1 / scale)
+        length = size.mul_(size).sum(dim, keepdim=True).sqrt_().clamp_min_(0.5)  # at least 1 unless w = 0
+        rho = asinh_value(length * scale)
+        return w.mul_(rho.clamp_max(bound).div_(length * scale * sqrt_c)), t, a, rho
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -113,7 +131,7 @@ class _FullyConnected(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out, grad_t, grad_a, grad_rho):
-        cosh, sinhc, A, B, T, sqrt_c, out, t, a, rho = ctx.saved_tensors
+        cosh, sinhc, B, T, sqrt_c, out, t, a, rho = ctx.saved_tensors
         dim, tiny = ctx.dim, torch.finfo(a.dtype).tiny
         # dn'/dw = scale (1 + radial n' n'^T), here multiplied by cosh(rho), and dw/dt = cosh(t), here divided by it:
         # neither overflows. In `radial` 1 - rho/tanh(rho) cancels for small rho, where it is multiplied by rho^2.
@@ -122,51 +140,60 @@ class _FullyConnected(torch.autograd.Function):
         along = work.sum(dim, keepdim=True)
         radius, tanh = rho.clamp(tiny, ctx.bound), rho.clamp_min(tiny).tanh()
         scale = radius / (tanh * sqrt_c)
-        radial = along * ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny) * sqrt_c
+        radial = along * ((rho < ctx.bound).to(rho.dtype) - radius / tanh) / radius.square().clamp_min(tiny)
         if grad_rho is not None:
-            radial = radial + grad_rho * sqrt_c / radius
-        cosh_t = work.copy_(out).div_(scale).square_().add_(rho.cosh().square_().reciprocal_()).sqrt_()
-        tail = (grad_out * scale).addcmul_(out, radial).mul_(cosh_t)
+            radial = radial + grad_rho / radius
+        scaled_cosh = _into(work, out, out).add_((scale / rho.cosh()).square()).sqrt_()
+        tail = torch.addcmul(grad_out, out, radial * sqrt_c / scale).mul_(scaled_cosh)
         grad_t = tail if grad_t is None else tail + grad_t
-        # asinh'(a) = 1/sqrt(1 + a^2) with 1 and a^2 scaled by unit: right to sqrt(c) d = 66 in float32, and 0 beyond. A
+        grad_T = _into(work, grad_t, t).sum_to_size(T.shape) / T
+        # dt/da = T/sqrt(1 + a^2), with 1 and a^2 scaled by unit: right to sqrt(c) d = 66 in float32, and 0 beyond. A
         # smaller unit would make second derivatives overflow.
         unit = tiny**0.5
-        slope = _into(work, a, unit * a.new_ones(())).mul_(a).add_(unit).rsqrt_()
-        through = (grad_t * slope).mul_(T * unit**0.5)
+        square = unit / T.square()
+        slope = _into(work, a, square).mul_(a).add_(square).rsqrt_()
+        through = _into(grad_t, grad_t, slope).mul_(unit**0.5)
         grad_a = through if grad_a is None else through + grad_a
-        # a = y sinhc A - cosh B gives the sums of grad_a y from those of grad_a a: no need to have kept y.
         grad_B = -_into(work, grad_a, cosh).sum_to_size(B.shape)
-        grad_T = _into(work, grad_t, t).sum_to_size(T.shape) / T
-        product = _into(work, grad_a, a)
-        grad_A = (product.sum_to_size(A.shape) - B * grad_B) / A
         grad_cosh = grad_sinhc = None
         if ctx.needs_input_grad[1]:  # not so in a first layer, whose input is data
-            along_a = product.sum(dim, keepdim=True)
-            grad_cosh = _into(work, grad_a, -B).sum(dim, keepdim=True)
-            grad_sinhc = (along_a - cosh * grad_cosh).div_(sinhc)
-        grad_y = _into(grad_a, grad_a, sinhc).mul_(A)
-        return grad_y, grad_cosh, grad_sinhc, grad_A, grad_B, grad_T, -along.sum() / sqrt_c, None, None
+            grad_cosh = -_into(work, grad_a, B).sum(dim, keepdim=True)
+            # a = y sinhc - cosh B gives the sum of grad_a y from that of grad_a a: no need to have kept y.
+            grad_sinhc = (_into(work, grad_a, a).sum(dim, keepdim=True) - cosh * grad_cosh) / sinhc
+        grad_y = _into(grad_a, grad_a, sinhc)
+        return grad_y, grad_cosh, grad_sinhc, grad_B, grad_T, -along.sum() / sqrt_c, None, None
+
+
+def hyperplanes(weight: Tensor, bias: Tensor | None, sqrt_c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A, B and T of the formulas above, each of shape (hyperplanes,), in the dtype of sqrt_c.
+
+    Args:
+        weight: z, shape (hyperplanes, ...).
+        bias: r, shape (hyperplanes,), or None for 0. Seen from the origin, hyperplane k is at signed distance 2 r_k.
+        sqrt_c: sqrt(c), 0-dimensional.
+    """
+    dtype = sqrt_c.dtype
+    norm = squared_norm(weight.to(dtype).flatten(1), 1).squeeze(1).clamp_min(torch.finfo(dtype).tiny).sqrt()
+    if bias is None:
+        return sqrt_c / norm, torch.zeros_like(norm), 2 * norm
+    offset = 2 * sqrt_c * bias.to(dtype)
+    return sqrt_c * offset.cosh() / norm, offset.sinh(), 2 * norm
 
 
 def fully_connected(
-    y: Tensor, square: Tensor, weight: Tensor, bias: Tensor | None, sqrt_c: Tensor, clip: float | None, dim: int
+    y: Tensor, square: Tensor, B: Tensor, T: Tensor, sqrt_c: Tensor, clip: float | None, dim: int
 ) -> tuple[Tensor, Tensor]:
     """(n', t): the layer's output in normal coordinates, and sqrt(c) times the scaled signed distances v.
 
     Args:
-        y: <n, z_k> in any floating dtype, the k along the negative dimension `dim`.
+        y: <n, z_k> A_k in any floating dtype, the k along the negative dimension `dim`.
         square: |n|^2 in float32 or float64, of size 1 there. Output has its dtype.
-        weight: z, shape (hyperplanes, ...).
-        bias: r, shape (hyperplanes,), or None for 0. Seen from the origin, hyperplane k is at signed distance 2 r_k.
+        B, T: from `hyperplanes`.
         sqrt_c: sqrt(c), 0-dimensional.
         clip: n' lies within clip/sqrt(c) of the origin; None for no bound.
     """
-    dtype = square.dtype
-    norm = torch.linalg.vector_norm(weight.to(dtype).flatten(1), dim=1).clamp_min(torch.finfo(dtype).tiny ** 0.5)
-    offset = torch.zeros_like(norm) if bias is None else 2 * sqrt_c * bias.to(dtype)
     shape = (-1, *[1] * (-dim - 1))
-    planes = [x.view(shape) for x in (sqrt_c * offset.cosh() / norm, offset.sinh(), 2 * norm)]
     cosh, sinhc = _CoshSinhc.apply(square * sqrt_c**2)
     bound = math.inf if clip is None else float(clip)
-    out, t, _, _ = _FullyConnected.apply(y.to(dtype), cosh, sinhc, *planes, sqrt_c, bound, dim)
-    return out, t
+    y = y.to(square.dtype)
+    return _FullyConnected.apply(y, cosh, sinhc, B.view(shape), T.view(shape), sqrt_c, bound, dim)[:2]

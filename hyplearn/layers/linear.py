@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import fully_connected, inner_products, squared_norm
+from hyplearn.layers.functional import fully_connected, hyperplanes, scaled_products, squared_norm
 from hyplearn.manifolds import Manifold, NormalCoordinates
 
 RELU_GAIN = math.sqrt(2)
@@ -91,7 +91,9 @@ class HLinear(HLayer):
         square = squared_norm(n, dim)
         sqrt_c = self.manifold.sqrt_c(square)
         z, r = self._planes(sqrt_c)
-        point, t = fully_connected(inner_products(n, z, dim), square, z, r, sqrt_c, self.clip, dim)
+        A, B, T = hyperplanes(z, r, sqrt_c)
+        y = scaled_products(n, z, A, dim)
+        point, t = fully_connected(y, square, B, T, sqrt_c, self.clip, dim)
         return point.to(n.dtype), (t / sqrt_c).to(n.dtype)
 
     def normal(self, n):

@@ -3,7 +3,7 @@
 from hyplearn.training.checkpoint import Interruption, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from hyplearn.training.distributed import Processes
 from hyplearn.training.history import History
-from hyplearn.training.loop import evaluate, fit, pick_device
+from hyplearn.training.loop import evaluate, fit, keep_freed_memory, pick_device
 from hyplearn.training.watch import NonFiniteError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Processes",
     "evaluate",
     "fit",
+    "keep_freed_memory",
     "load_checkpoint",
     "pick_device",
     "rng_state",
