@@ -198,6 +198,19 @@ def test_small_triangles_keep_their_defect(open_page):
     assert row["defect"] == pytest.approx(float(plane.triangle_defect(*corners)), rel=1e-9)
 
 
+@pytest.mark.parametrize("c", [0.1, 1.0, 10.0])
+def test_what_is_far_out_is_seen_sharply_from_nearby(open_page, c):
+    """13 from the origin; the textbook's Mobius sum has lost ten of sixteen digits there."""
+    ball, p = PoincareBall(c), points_in(c, 50, seed=1)
+    p = ball.expmap0(13 / (2 * math.sqrt(c)) * p / p.norm(dim=-1, keepdim=True))
+    step = points_in(c, 50, seed=2)
+    q = ball.expmap(p, 0.7 * step / ball.norm(p, step).unsqueeze(-1))
+    source = base64.b64encode((STATIC / "geometry.js").read_bytes()).decode()
+    rows = open_page("<p>").evaluate(SURVEY, [source, c, torch.stack((p, q, -p), 1).tolist()])
+    seen = torch.tensor([row["seen"] for row in rows], dtype=torch.float64)
+    assert (seen - ball.mobius_add(-p, q)).abs().max() * math.sqrt(c) < 1e-9
+
+
 # --- the exported page, without network -------------------------------------------------------------------------------
 
 
@@ -471,6 +484,88 @@ def test_a_tree_is_browsed_by_moving_the_plane(open_page):
     before = state(page)["points"]
     drag(page, (x, y), (60, 10))
     assert state(page)["center"] != [-0.5, 0] and state(page)["points"] == before
+
+
+@pytest.fixture(scope="module")
+def taxonomy():
+    from hyplearn.data import load_mammals
+    from hyplearn.embeddings import SarkarEmbedding
+
+    tree = load_mammals()
+    points = SarkarEmbedding(scale=4.0).fit(tree).embedding_
+    return Explorer("tree", points=points, edges=tree.edges, labels=tree.labels, groups=tree.depths)
+
+
+def dots(page):
+    """Where the points are drawn, (n, 2), in the disk of radius 1."""
+    drawn = page.evaluate("[...document.querySelectorAll('path.node')].map((path) => path.getAttribute('d')).join('')")
+    numbers = [tuple(map(float, pair)) for pair in re.findall(r"M([-\d.]+) ([-\d.]+)h0", drawn)]
+    return (torch.tensor(numbers, dtype=torch.float64) - 220) / torch.tensor([200, -200])
+
+
+def test_panning_a_taxonomy_is_an_isometry(open_page, taxonomy):
+    """On the exported page, offline: every dot is where hyplearn's translation of the whole plane takes it."""
+    page = open_page(exported(taxonomy)[1])
+    frame = page.frame_locator("iframe").owner.element_handle().content_frame()
+    frame.wait_for_selector("path.node", state="attached")  # a stroke without length is invisible to it
+    settle(frame)
+    page.locator("iframe").scroll_into_view_if_needed()
+    box = page.locator("iframe").bounding_box()
+    x, y = frame.evaluate(
+        "(([b]) => [b.x + b.width / 2, b.y + b.height / 2])([...document.querySelector('svg').getClientRects()])"
+    )
+    scale, ball = unit_in_pixels(frame), PoincareBall(1.0)
+    points, center = torch.tensor(taxonomy.points, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for start, way in (((90, -60), (-170, 40)), ((-30, 100), (70, -150)), ((120, 10), (-200, 5))):
+        drag(page, (box["x"] + x + start[0], box["y"] + y + start[1]), way)
+        settle(frame)
+        grabbed, released = torch.tensor([start, (start[0] + way[0], start[1] + way[1])]) / torch.tensor(
+            [scale, -scale]
+        )
+        grabbed = ball.mobius_add(center, grabbed.double())  # in the world
+        center = torch.tensor(state(frame)["center"], dtype=torch.float64)
+        assert (ball.mobius_add(-center, grabbed) - released).abs().max() < 1e-6
+        expected, drawn = ball.mobius_add(-center, points), dots(frame)
+        expected = expected[1 - (expected**2).sum(-1) > 1e-3]
+        assert len(drawn) == len(expected) > 10
+        assert torch.cdist(drawn, expected).min(dim=1).values.max() < 1e-6
+        assert torch.cdist(expected, drawn).min(dim=1).values.max() < 1e-6
+    assert ball.dist0(center) > 3
+
+
+def test_names_do_not_cover_each_other(open_page, taxonomy):
+    page = open_page(taxonomy.page())
+    root = taxonomy.labels.index("carnivore")
+    page.evaluate("i => explorer.set('selected', i)", root)
+    x, y = page.evaluate(
+        "(([b]) => [b.x + b.width / 2, b.y + b.height / 2])(document.querySelector('svg').getClientRects())"
+    )
+    for center, pointer in ((taxonomy.points[root], (0, 3)), ((0.0, 0.0), (150, 40)), ((0.7, -0.6), (10, 10))):
+        page.evaluate("center => explorer.set('center', center)", list(center))
+        page.mouse.move(x + pointer[0], y + pointer[1])
+        settle(page)
+        boxes = page.evaluate(
+            """() => [...document.querySelectorAll(".node-label")].map((text) => text.getBBox())
+              .map((b) => [b.x, b.y, b.x + b.width, b.y + b.height])"""
+        )
+        assert len(boxes) > 3
+        for i, a in enumerate(boxes):
+            for b in boxes[:i]:
+                assert a[0] > b[2] or b[0] > a[2] or a[1] > b[3] - 2 or b[1] > a[3] - 2, (a, b)
+
+
+def test_a_tree_is_browsed_by_keys(open_page):
+    page = open_page(Explorer("tree", **TREE).page())
+    page.keyboard.press("Tab")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    assert float(PoincareBall(1.0).dist0(torch.tensor(state(page)["center"]))) == pytest.approx(0.8, abs=1e-6)
+    page.keyboard.press("Enter")  # the nearest to the middle is the dog, at 1.1
+    page.wait_for_function("explorer.get('center')[0] === 0.5")
+    page.locator("[aria-live]", has_text="dog, distance from the origin: 1.10").wait_for(state="attached")
+    page.keyboard.press("Home")
+    assert state(page)["center"] == [0, 0] and state(page)["selected"] == -1
 
 
 # --- Python's side ----------------------------------------------------------------------------------------------------

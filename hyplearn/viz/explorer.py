@@ -91,9 +91,18 @@ class _Numbers(traitlets.TraitType):
 class Explorer(anywidget.AnyWidget):
     """A picture of the hyperbolic plane of curvature -c with points to drag; what is measured is shown beside it.
 
-    Modes: "line" (points A, B), "parallels" (A, B on the line, P beside it), "triangle" (A, B, C), and "tree": any
-    labelled points and edges, looked at by moving the plane. The plane itself can be dragged in every mode, by an
-    isometry, which changes the picture and no measurement.
+    Modes: "line" (points A, B), "parallels" (A, B on the line, P beside it), "triangle" (A, B, C), and "tree": a
+    browser of any labelled points and edges. The plane itself can be dragged in every mode, by an isometry, which
+    changes the picture and no measurement.
+
+    A tree or an embedding is browsed like this:
+
+        placed = SarkarEmbedding(scale=3.0).fit(mammals)
+        Explorer("tree", points=placed.embedding_, edges=mammals.edges, labels=mammals.labels, groups=mammals.depths)
+
+    Edges are geodesics. Names are written beside the points that are large at the moment, where they do not cover each
+    other, and beside whatever the pointer is at. A click, Enter, a name in the search field or among the neighbours
+    brings a point to the middle. Points farther out than 28/sqrt(c) cannot be told apart by float64 coordinates.
 
     The state is readable and settable, live in both directions: `explorer.points = torch.rand(3, 2) / 2` moves the
     points in the page, and `torch.tensor(explorer.points)` is where the reader has dragged them.
@@ -104,7 +113,7 @@ class Explorer(anywidget.AnyWidget):
             keeps their distances and directions from the origin instead.
         points: (n, 2), in the Poincare disk of radius 1/sqrt(c), whichever models are drawn. Kept as a tuple of pairs.
         edges: (m, 2), pairs of rows of `points`; in the mode "tree" only, like the next two.
-        labels: n names. groups: n whole numbers that choose colours.
+        labels: n names. groups: n whole numbers that choose colours, of which there are seven.
         models: which pictures stand side by side, of "disk", "half-plane", "klein".
         center: (2,), the point of the plane that is seen in the middle.
         slider: whether the page offers to change c.

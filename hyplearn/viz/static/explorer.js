@@ -125,6 +125,13 @@ class Chart {
 /** A round length that shows well at curvature -c: 1 around c = 1. */
 const unitLength = (c) => [0.2, 0.5, 1, 2].find((d) => Math.sqrt(c) * d > 0.6) ?? 5;
 
+/** The width of a name on the page, in the bold type of .node-label.chosen. */
+const ruler = document.createElement("canvas").getContext("2d");
+const labelWidth = (name) => {
+  ruler.font = "700 13px system-ui, sans-serif";
+  return ruler.measureText(name).width;
+};
+
 const stroke = (chart, kind, ...pieces) => `<path class="${kind}" d="${chart.path(...pieces)}"/>`;
 const spot = (chart, kind, u, r = 3) => {
   const [x, y] = chart.page(u);
@@ -253,19 +260,24 @@ SCENES.tree = (points, view, c, model, hover) => {
       pages.forEach(([x, y], i) => {
         if (size[i] < 1e-3 || Math.abs(x) > SIZE * 2 || Math.abs(y) > SIZE * 2) return;
         const key = `g${(groups[i] ?? 0) % 7}" stroke-width="${Math.max(3, Math.round(11 * size[i] ** 0.6))}`;
-        dots.set(key, `${dots.get(key) ?? ""}M${xy([x, y])}h0`);
+        dots.set(key, `${dots.get(key) ?? ""}M${x.toFixed(4)} ${y.toFixed(4)}h0`);
       });
-      // Names from the middle outwards, wherever one does not cover another; those asked for come first.
+      // Names from the middle outwards, wherever one does not cover another; those asked for come first, and move up or
+      // down rather than yield.
       const taken = [], shown = [];
       const urgent = (i) => (i === hover ? 2 : i === chosen ? 1 : 0);
-      const order = points.map((_, i) => i).filter((i) => size[i] > 0.12 || urgent(i));
+      const order = points.map((_, i) => i).filter((i) => size[i] > 0.03 || urgent(i));
       for (const i of order.sort((a, b) => urgent(b) - urgent(a) || size[b] - size[a])) {
-        const [x, y] = pages[i], width = 7 * name(i).length + 8, left = x + width > SIZE ? x - width - 4 : x + 8;
-        const box = [left, y - 9, left + width, y + 9];
-        const free = taken.every((b) => box[0] > b[2] || box[2] < b[0] || box[1] > b[3] || box[3] < b[1]);
-        if (shown.length > 40 || x < 0 || x > SIZE || y < 0 || !(free || urgent(i))) continue;
-        taken.push(box);
-        shown.push(text([left, y], name(i), urgent(i) ? "node-label chosen" : "node-label"));
+        const [x, y] = pages[i], width = labelWidth(name(i)) + 8, left = x + width > SIZE ? x - width - 4 : x + 8;
+        const box = (dy) => [left, y + dy - 9, left + width, y + dy + 9];
+        const free = (dy) => taken.every((b) => {
+          const [x0, y0, x1, y1] = box(dy);
+          return x0 > b[2] || x1 < b[0] || y0 > b[3] || y1 < b[1];
+        });
+        const dy = (urgent(i) ? [0, -19, 19] : [0]).find(free);
+        if (shown.length > 40 || x < 0 || x > SIZE || y < 0 || y > SIZE || dy === undefined) continue;
+        taken.push(box(dy));
+        shown.push(text([left, y + dy], name(i), urgent(i) ? "node-label chosen" : "node-label"));
       }
       const marked = [hover, chosen].filter((i) => seen[i]).map((i) => spot(chart, "mark", seen[i], 9)).join("");
       return path(chart, "edge", visible) + path(chart, "edge strong", near.map((i) => [chosen, i])) +
@@ -348,11 +360,11 @@ function render({ model, el }) {
   const recentre = (center) => holds(center) && change({ center });
   let hover = -1, animation = 0;
   const NEAR = 14; // page units within which the pointer means a node
-  const nodeAt = (chart, page) => {
+  const nodeAt = (chart, page, within = NEAR) => {
     if (mode !== "tree") return -1;
     const gaps = model.get("points").map((p) => Math.hypot(...minus(chart.page(toView(p)), page)));
     const best = gaps.reduce((least, gap, i) => (gap < gaps[least] ? i : least), 0);
-    return gaps[best] < NEAR ? best : -1;
+    return gaps[best] < within ? best : -1;
   };
   /** Selects a node and glides to it along the geodesic. */
   const visit = (i) => {
@@ -378,7 +390,8 @@ function render({ model, el }) {
     const figure = element(pictures, "figure");
     const svg = element(figure, "svg", {
       viewBox: `0 0 ${SIZE} ${SIZE}`, tabindex: 0, role: "group",
-      "aria-label": `${chart.title}. Arrow keys move the plane, Shift for small steps.`,
+      "aria-label": `${chart.title}. Arrow keys move the plane, Shift for small steps` +
+        (mode === "tree" ? ", Enter selects the point nearest to the middle." : "."),
     });
     if (many) element(figure, "figcaption", {}, chart.title);
     const drawing = element(svg, "g", { class: "drawing" });
@@ -446,6 +459,10 @@ function render({ model, el }) {
     svg.addEventListener("keydown", (event) => {
       const arrow = ARROWS[event.key];
       if (event.key === "Home") reset();
+      if (event.key === "Enter") {
+        const node = nodeAt(chart, chart.page([0, 0]), Infinity);
+        if (node >= 0) visit(node);
+      }
       if (!arrow) return;
       event.preventDefault();
       const step = event.shiftKey ? 0.01 : 0.1, i = handles.indexOf(document.activeElement);
@@ -502,8 +519,10 @@ function render({ model, el }) {
   const bar = element(panel, "div", { class: "hyp-bar", "aria-hidden": "true" });
   const table = element(panel, "dl");
   const note = element(panel, "p", { class: "hyp-note" });
-  const hint = mode === "tree" ? "Drag the plane, click a point." : "Drag a point, or the plane itself.";
-  element(panel, "p", { class: "hyp-hint" }, `${hint} Or: Tab, then arrow keys (Shift: small steps).`);
+  const [hint, enter] = mode === "tree"
+    ? ["Drag the plane, point at what you want to read, click to go there.", ", Enter for what is in the middle"]
+    : ["Drag a point, or the plane itself.", ""];
+  element(panel, "p", { class: "hyp-hint" }, `${hint} Or: Tab, then arrow keys (Shift: small steps)${enter}.`);
   const live = element(panel, "p", { class: "hyp-for-screen-readers", "aria-live": "polite" });
   let speaking;
 
@@ -524,7 +543,8 @@ function render({ model, el }) {
     if (links.innerHTML !== buttons) links.innerHTML = buttons;
     clearTimeout(speaking);
     speaking = setTimeout(() => {
-      live.textContent = scene.rows.map(([, label, value, shown]) => `${label}: ${shown ?? value.toFixed(2)}`).join(", ");
+      const spoken = scene.rows.map(([, label, value, shown]) => `${label}: ${shown ?? value.toFixed(2)}`);
+      live.textContent = [scene.title, ...spoken].filter(Boolean).join(", ");
     }, 600);
   }
 

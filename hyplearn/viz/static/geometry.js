@@ -10,8 +10,10 @@ export const unit = (p) => scale(p, 1 / (Math.hypot(...p) || 1));
 
 /** p (+) q, the Mobius sum: the translation of the plane that takes the centre to p, applied to q. */
 export function mobiusAdd(p, q, c) {
-  const pq = c * dot(p, q), pp = c * dot(p, p), qq = c * dot(q, q);
-  return scale(combine(1 + 2 * pq + qq, p, 1 - pp, q), 1 / (1 + 2 * pq + pp * qq));
+  // The textbook's denominator is a difference of numbers near 1 where p and q are far out and nearly opposite; written
+  // with the gaps to the rim it has positive terms only, and a point that is brought home from the rim keeps its digits.
+  const D = combine(1, p, 1, q), dd = c * dot(D, D), gap = 1 - c * dot(p, p);
+  return scale(combine(dd, p, gap, D), 1 / (dd + gap * (1 - c * dot(q, q))));
 }
 
 /** Where q lies as seen from p: p is taken to the centre, and straight lines through p become diameters. */
