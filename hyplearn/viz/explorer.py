@@ -97,7 +97,7 @@ class Explorer(anywidget.AnyWidget):
 
     A tree or an embedding is browsed like this:
 
-        placed = SarkarEmbedding(scale=3.0).fit(mammals)
+        placed = SarkarEmbedding(scale=4.0).fit(mammals)
         Explorer("tree", points=placed.embedding_, edges=mammals.edges, labels=mammals.labels, groups=mammals.depths)
 
     Edges are geodesics. Names are written beside the points that are large at the moment, where they do not cover each

@@ -39,12 +39,12 @@ full = False  # True: a tree of depth 8, and 5,000 steps in flat space
 # 532 mammals in one disk: a class, its orders, families, genera, species. All edges have the *same* length.
 #
 # 1. Where are the cats? Point at dots, click on *carnivore*, and go on from there; or write *lion* into *Find*.
-# 2. When *lion* is in the middle, where is everybody else? Which names are far apart now that were close before?
+# 2. When *lion* is in the middle, where is everybody else? And how far is *tiger*, which was in the same place?
 # 3. Drag the plane. Nothing is squeezed: it is a motion, as in lecture 04, and distances stay.
 
 # %% id="explore"
 mammals = data.load_mammals()
-placed = SarkarEmbedding(scale=3.0).fit(mammals)  # lecture 08 says how
+placed = SarkarEmbedding(scale=4.0).fit(mammals)  # see lecture 08
 top = {}  # the order (carnivore, rodent, ...) to which each node belongs
 for node in mammals.order:
     up = mammals.parents[node]
@@ -122,6 +122,7 @@ for r in (1, 2, 4, 6, 20):
 #
 # *In words:* in flat space the leaves have no room, however long the edges are. In hyperbolic space there is a
 # threshold, $\sqrt c\,\ell = \ln b$ for $b$ children: with edges that long, every level has the same room as the last.
+# (A mammal above has up to 22 children, $\ln 22 = 3.1$, and its edges have length 4.)
 
 # %% id="seats"
 print("level         leaves   flat gap        l = 0.5      ln 2         1")
