@@ -352,6 +352,12 @@ def average_before_the_maximum(embedded, true, scale):
     return torch.maximum(q, 1 / q)
 
 
+@mistake("Leave pairs with true = 0 out *before* you divide: of a 0/0 that is thrown away later, the gradient is NaN.")
+def average_leaves_out_too_late(embedded, true, scale):
+    q = embedded / (scale * true)
+    return torch.maximum(q, 1 / q)[true > 0].mean()
+
+
 AVERAGE = Exercise(
     name="average_distortion",
     title="Wrong by which factor, on average",
@@ -375,6 +381,7 @@ AVERAGE = Exercise(
         average_with_the_diagonal,
         average_over_all_entries,
         average_before_the_maximum,
+        average_leaves_out_too_late,
     ],
 )
 
@@ -427,6 +434,12 @@ def worst_with_the_diagonal(embedded, true):
     return q.max() / q.min()
 
 
+@mistake("Pick the pairs with true > 0 first, divide then: the gradient of a 0/0 that is thrown away is still NaN.")
+def worst_leaves_out_too_late(embedded, true):
+    q = (embedded / true)[true > 0]
+    return q.max() / q.min()
+
+
 WORST = Exercise(
     name="worst_distortion",
     title="Wrong by which factor, at worst",
@@ -445,6 +458,7 @@ WORST = Exercise(
         worst_by_difference,
         worst_upside_down,
         worst_with_the_diagonal,
+        worst_leaves_out_too_late,
     ],
 )
 
@@ -563,7 +577,19 @@ def map_counts_lonely_nodes(distances, neighbours):
     return total / len(distances)
 
 
-@mistake("An integer divided by an integer is float32 in torch: bring the counts to the dtype of `distances` first.")
+@mistake("Integers divided by integers are float32 in torch: make `ranks` a tensor of the dtype of `distances`.")
+def map_divides_integers(distances, neighbours):
+    values = []
+    for u in range(len(distances)):
+        if neighbours[u].any():
+            order = distances[u].argsort()
+            hits = neighbours[u][order[order != u]]
+            ranks = torch.arange(1, len(hits) + 1)
+            values.append((hits.cumsum(0) / ranks)[hits].mean())
+    return torch.stack(values).mean()
+
+
+@mistake("The quotients of integers are float32; to convert the result is too late. Convert the counts before.")
 def map_in_single_precision(distances, neighbours):
     values = []
     for u in range(len(distances)):
@@ -599,6 +625,7 @@ MAP = Exercise(
         map_is_precision_at_k,
         map_averages_over_the_list,
         map_counts_lonely_nodes,
+        map_divides_integers,
         map_in_single_precision,
     ],
 )
