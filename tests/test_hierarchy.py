@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -287,6 +288,9 @@ def test_wordnet_reader(tmp_path):
     assert h.labels == ["entity", "animal", "domestic dog", "Laika"]
     assert h.edges.tolist() == [[1, 0], [2, 1], [3, 2]]
     assert read_wordnet(tmp_path, root="domestic dog").labels == ["domestic dog", "Laika"]
+    with zipfile.ZipFile(tmp_path / "wordnet.zip", "w") as archive:  # what NLTK keeps
+        archive.write(tmp_path / "data.noun", "wordnet/data.noun")
+    assert read_wordnet(tmp_path / "wordnet.zip").names == h.names
     with pytest.raises(ValueError, match="'cat' is the first word of no noun synset"):
         read_wordnet(tmp_path, root="cat")
     with pytest.raises(FileNotFoundError, match=r"no data\.noun"):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -407,14 +408,15 @@ def read_newick(path: str | os.PathLike) -> Hierarchy:
 def read_wordnet(folder: str | os.PathLike, root: str | None = None) -> Hierarchy:
     """WordNet's nouns from the folder `dict` of its distribution (the file data.noun), hypernyms and instances alike.
 
-    On Debian the package wordnet-base installs it as /usr/share/wordnet; NLTK's corpus `wordnet` holds the same file.
+    On Debian the package wordnet-base installs it as /usr/share/wordnet; NLTK's corpus `wordnet` holds the same file, as a
+    folder or as the wordnet.zip that `nltk.download` leaves: give either.
     Nodes are called `dog.n.02084071`: the first word of the synset and its offset. With `root`, e.g. "mammal", only the
     first synset of that word and everything below it are kept.
 
     Raises:
         FileNotFoundError: if the folder has no data.noun.
     """
-    path = Path(folder) / "data.noun"
+    path = (zipfile.Path(folder, "wordnet/") if zipfile.is_zipfile(folder) else Path(folder)) / "data.noun"
     if not path.is_file():
         raise FileNotFoundError(f"no data.noun in {folder}; point to WordNet's dict folder (wordnet.princeton.edu)")
     names, pairs = {}, []
