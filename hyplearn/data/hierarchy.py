@@ -408,10 +408,10 @@ def read_newick(path: str | os.PathLike) -> Hierarchy:
 def read_wordnet(folder: str | os.PathLike, root: str | None = None) -> Hierarchy:
     """WordNet's nouns from the folder `dict` of its distribution (the file data.noun), hypernyms and instances alike.
 
-    On Debian the package wordnet-base installs it as /usr/share/wordnet; NLTK's corpus `wordnet` holds the same file, as a
-    folder or as the wordnet.zip that `nltk.download` leaves: give either.
-    Nodes are called `dog.n.02084071`: the first word of the synset and its offset. With `root`, e.g. "mammal", only the
-    first synset of that word and everything below it are kept.
+    On Debian the package wordnet-base installs it as /usr/share/wordnet; NLTK's corpus `wordnet` holds the same file,
+    as a folder or as the wordnet.zip that `nltk.download` leaves: give either. Nodes are called `dog.n.02084071`: the
+    first word of the synset and its offset. With `root`, e.g. "mammal", only the first synset of that word and
+    everything below it are kept.
 
     Raises:
         FileNotFoundError: if the folder has no data.noun.
