@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -220,7 +221,7 @@ def main():
     torch.set_num_threads(1)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: torch sees no CUDA device; leave the option out to measure the CPU")
-    rows = speed(arguments.device, medians if arguments.device == "cpu" else cuda_medians)
+    rows = speed(arguments.device, partial(medians, rounds=15) if arguments.device == "cpu" else cuda_medians)
     rows += (memory() if arguments.device == "cpu" else []) + accuracy()
     print(json.dumps([asdict(row) | {"met": row.met} for row in rows], indent=2) if arguments.json else table(rows))
 

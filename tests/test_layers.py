@@ -373,6 +373,22 @@ def test_batch_norm_centres_and_scales(c):
     torch.testing.assert_close(M.dist(norm.bias.expand_as(out), out).square().mean().item(), 16.0, rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("c", CURVATURES)
+def test_batch_norm_is_the_published_one_of_the_hyperboloid(c):
+    """exp_beta(PT_0->beta(gamma PT_mu->0(log_mu(x)) / sqrt(var))), mu the centroid (Bdeir et al. 2024, section 4.2)."""
+    H = Lorentz(c)
+    norm = seeded(lambda: hnn.HBatchNorm1d(3, H, eps=0.0))
+    x = H.from_normal((randn(20, 3) + 1) / c**0.5)
+    total = x.sum(0)
+    mean = total / (c * (total[0] ** 2 - (total[1:] ** 2).sum())).sqrt()
+    origin = H.origin(4, dtype=float64)
+    v = H.transp(mean.expand(20, 4), origin.expand(20, 4), H.logmap(mean.expand(20, 4), x))
+    v = norm.weight * v / H.dist(mean, x).square().mean().sqrt()
+    beta = H.from_normal(norm.bias).expand(20, 4)
+    want = H.expmap(beta, H.transp(origin.expand(20, 4), beta, v))
+    torch.testing.assert_close(norm(x), want, rtol=1e-9, atol=1e-9)
+
+
 def test_batch_norm_evaluation_does_not_depend_on_the_batch():
     """HypLL keeps no running statistics: the same four samples move by 0.187 when the rest of the batch changes."""
     M = PoincareBall(1.0)
@@ -506,6 +522,16 @@ def test_compile_takes_the_whole_graph(name):
     torch.testing.assert_close(g, torch.autograd.grad(want.square().sum(), n)[0], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
+@every_layer
+def test_every_layer_is_one_graph(make, shape, dim, out_dim):
+    torch._dynamo.reset()
+    layer = seeded(lambda: make(PoincareBall(1.3))).eval()
+    x = layer.manifold.from_normal(randn(*shape), dim=dim)
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), layer(x), rtol=1e-12, atol=1e-13)
+
+
 def test_func_transforms():
     layer = seeded(lambda: hnn.HConvolution2d(2, 3, 2, NormalCoordinates(1.3)))
     parameters = {k: v.detach() for k, v in layer.named_parameters()}
@@ -558,6 +584,18 @@ def test_autocast_keeps_the_functions_in_float32():
         (lambda M: hnn.HMLR(3, 4, M, dim=1), (4, 2, 5, 5), "HMLR expects points of dimension 3"),
         (hnn.HReLU, (4, 3, 2), "dim=1 for"),
         (lambda M: hnn.HResidual(hnn.HLinear(3, 2, M)), (4, 3), "must keep the shape"),
+        (
+            lambda M: hnn.HConvolution2d(3, 4, 5, M),
+            (2, 3, 4, 4),
+            r"HConvolution2d: windows of size \(5, 5\)",
+        ),
+        (lambda M: hnn.LorentzConvolution2d(3, 4, 5, M), (2, 3, 4, 4), "LorentzConvolution2d: windows"),
+        (lambda M: hnn.HMaxPool2d(2, M), (4, 3), "HMaxPool2d expects 2 dimensions after the coordinates"),
+        (lambda M: hnn.HAvgPool2d(3, M), (4, 3, 2, 2), r"HAvgPool2d: windows of size \(3, 3\) do not fit"),
+        (hnn.HFlatten, (3,), "HFlatten expects images"),
+        (lambda M: hnn.HAttention(3, M), (3,), "HAttention expects sequences"),
+        (lambda M: hnn.MobiusLinear(4, 3, M), (2, 3), "MobiusLinear expects points of dimension 4"),
+        (lambda M: hnn.LorentzLinear(4, 3, M), (2, 3), "LorentzLinear expects points of dimension 4"),
     ],
 )
 def test_shape_errors_name_the_layer(make, shape, words):
@@ -569,6 +607,11 @@ def test_constructor_errors():
     M = NormalCoordinates(1.0)
     with pytest.raises(TypeError, match="manifold must be"):
         hnn.HLinear(3, 4, 1.0)
+    for make in (hnn.HLinear, hnn.LorentzFullyConnected, lambda *a, **o: hnn.HConvolution2d(*a[:2], 1, M, **o)):
+        with pytest.raises(ValueError, match="clip must be > 0"):
+            make(3, 4, M, clip=0.0)
+    with pytest.raises(ValueError, match="radius must be > 0"):
+        hnn.HClip(M, -1.0)
     with pytest.raises(ValueError, match="init must be"):
         hnn.HLinear(3, 4, M, init="xavier")
     with pytest.raises(ValueError, match="share one manifold"):

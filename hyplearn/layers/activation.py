@@ -51,6 +51,8 @@ class HClip(HLayer):
 
     def __init__(self, manifold: Manifold, radius: float = 12.0, dim: int | None = None):
         super().__init__(manifold, dim)
+        if not radius > 0:
+            raise ValueError(f"radius must be > 0, got {radius}")
         self.radius = radius
 
     def forward(self, x):

@@ -58,6 +58,8 @@ class HAttention(HLayer):
 
     def normal(self, n):
         self._check(n, self.features, -1)
+        if n.dim() < 2:
+            raise ValueError(f"HAttention expects sequences (B, N, {self.features}) of points, got {tuple(n.shape)}")
         q, k, v = (
             (layer.normal(n) / self.beta).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
             for layer in (self.query, self.key, self.value)

@@ -55,6 +55,21 @@ class HLayer(nn.Module, ABC):
                 " (in normal coordinates)"
             )
 
+    def _check_windows(self, n: Tensor, size: tuple[int, ...], padding: tuple[int, ...]) -> None:
+        pixels = tuple(n.shape[-len(size) :])
+        if n.dim() not in (len(size) + 1, len(size) + 2):
+            raise ValueError(
+                f"{type(self).__name__} expects {len(size)} dimensions after the coordinates, with or without a batch "
+                f"before them, got shape {tuple(n.shape)}"
+            )
+        if any(k > length + 2 * pad for k, length, pad in zip(size, pixels, padding, strict=True)):
+            raise ValueError(f"{type(self).__name__}: windows of size {size} do not fit into {pixels}")
+
+
+def check_clip(clip: float | None) -> None:
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be > 0, or None for no bound, got {clip}")
+
 
 class HSequential(HLayer):
     """The layers one after another; the points stay in normal coordinates from the first to the last.

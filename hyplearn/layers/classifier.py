@@ -33,6 +33,9 @@ class HMLR(HLinear):
     def forward(self, x):
         return self.distances(x)
 
+    def extra_repr(self):
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+
 
 class GyroplaneMLR(HMLR):
     """The classifier of the first hyperbolic networks: hyperplane k contains the point p_k and is orthogonal to a_k.

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hyplearn.layers.base import HLayer
+from hyplearn.layers.base import HLayer, check_clip
 from hyplearn.layers.functional import fully_connected, hyperplanes, squared_norm
 from hyplearn.layers.linear import RELU_GAIN, init_hyperplanes
 from hyplearn.manifolds import Manifold
@@ -39,6 +39,7 @@ class _HConvolution(HLayer):
 
     def __init__(self, in_channels, out_channels, kernel_size, manifold, bias, stride, padding, clip, init, gain):
         super().__init__(manifold, dim=-1 - len(kernel_size))
+        check_clip(clip)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.clip, self.init, self.gain = clip, init, gain
@@ -52,6 +53,7 @@ class _HConvolution(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_channels, self.dim)
+        self._check_windows(n, self.kernel_size, self.padding)
         square = squared_norm(n, self.dim) * self.beta**2
         with torch.autocast(n.device.type, enabled=False):  # cosh(s) turns an error of s^2 into a larger one
             for dim in range(self.dim + 1, 0):
@@ -147,4 +149,9 @@ class HFlatten(HLayer):
         super().__init__(manifold, dim=1)
 
     def normal(self, n):
-        return n.flatten(1) * beta_ratio(n[0, 0].numel(), n.shape[1])
+        return n.flatten(1) * beta_ratio(math.prod(n.shape[2:]), n.shape[1])
+
+    def forward(self, x):
+        if x.dim() < 2:
+            raise ValueError(f"HFlatten expects images (B, C, ...) of points, got shape {tuple(x.shape)}")
+        return super().forward(x)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hyplearn.layers.base import HLayer
+from hyplearn.layers.base import HLayer, check_clip
 from hyplearn.layers.functional import fully_connected, hyperplanes, scaled_products, squared_norm
 from hyplearn.manifolds import Manifold, NormalCoordinates
 
@@ -72,6 +72,7 @@ class HLinear(HLayer):
         dim: int = -1,
     ):
         super().__init__(manifold, dim)
+        check_clip(clip)
         self.in_features, self.out_features = in_features, out_features
         self.clip, self.init, self.gain = clip, init, gain
         self.weight = nn.Parameter(torch.empty(out_features, in_features))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hyplearn.layers.base import HLayer
+from hyplearn.layers.base import HLayer, check_clip
 from hyplearn.layers.convolution import _box_sum, _tuple
 from hyplearn.layers.functional import squared_norm
 from hyplearn.manifolds import Manifold
@@ -62,6 +62,7 @@ class LorentzFullyConnected(HLayer):
         self, in_features: int, out_features: int, manifold: Manifold, bias: bool = True, clip: float | None = 12.0
     ):
         super().__init__(manifold)
+        check_clip(clip)
         self.in_features, self.out_features, self.clip = in_features, out_features, clip
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.time = nn.Parameter(torch.zeros(out_features))
@@ -142,6 +143,7 @@ class LorentzConvolution2d(HLayer):
         clip: float | None = 12.0,
     ):
         super().__init__(manifold, dim=-3)
+        check_clip(clip)
         self.in_channels, self.out_channels, self.clip = in_channels, out_channels, clip
         self.kernel_size, self.stride = _tuple(kernel_size, 2, "kernel_size"), _tuple(stride, 2, "stride")
         self.padding = _tuple(padding, 2, "padding")
@@ -154,6 +156,7 @@ class LorentzConvolution2d(HLayer):
 
     def normal(self, n):
         self._check(n, self.in_channels, -3)
+        self._check_windows(n, self.kernel_size, self.padding)
         sqrt_c = _sqrt_c(self.manifold, n)
         s, _ = _space(n, sqrt_c, -3)
         square = squared_norm(s, -3)

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 
 from hyplearn.layers.base import HLayer
+from hyplearn.layers.convolution import _tuple
 from hyplearn.manifolds import Manifold, NormalCoordinates
 from hyplearn.means import midpoint
 
@@ -22,6 +23,7 @@ class HMaxPool2d(HLayer):
         self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
 
     def normal(self, n):
+        self._check_windows(n, _tuple(self.kernel_size, 2, "kernel_size"), _tuple(self.padding, 2, "padding"))
         return F.max_pool2d(n, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self):
@@ -35,7 +37,7 @@ class HAvgPool2d(HLayer):
 
     Args:
         kernel_size, stride (default: kernel_size): of the windows; rows and columns that do not fill one are left out.
-        manifold: the chart; images (B, C, H, W) of points.
+        manifold: the chart; images (B, C, H, W) or (C, H, W) of points.
     """
 
     def __init__(self, kernel_size: int, manifold: Manifold, stride: int | None = None):
@@ -44,6 +46,7 @@ class HAvgPool2d(HLayer):
         self.chart = NormalCoordinates(manifold.curvature)
 
     def normal(self, n):
+        self._check_windows(n, (self.kernel_size,) * 2, (0, 0))
         windows = n.unfold(-2, self.kernel_size, self.stride).unfold(-2, self.kernel_size, self.stride)
         return midpoint(self.chart, windows.flatten(-2).movedim(-4, -1)).movedim(-1, -3)
 
