@@ -51,8 +51,8 @@ full = False  # True: a larger tree, more seeds, longer runs
 radius = math.tanh(3)
 viz.show(
     viz.bits(radius, half),
-    alt="The sixteen bits that bfloat16 keeps of the radius of the point at "
-    "distance 6: sign 0, exponent 126, fraction 127, which make 0.99609375.",
+    alt="The sixteen bits that bfloat16 keeps of the radius of the point "
+    "at distance 6: sign 0, exponent 126, fraction 127: 0.99609375.",
 )
 for dtype in (single, half):
     code = bit_string(radius, dtype)
@@ -280,7 +280,7 @@ for size in (1e-1, 1e-3, 1e-4):
     s = torch.tensor([size, 0.0], dtype=single)
     t, true = lift(s), lift(s.double()) - 1
     traded = (s * s).sum() / (t + 1)
-    print(f"t - 1 = {t - 1:.4e}, |s|²/(t+1) = {traded:.4e}, true {true:.4e}")
+    print(f"t - 1: {t - 1:.4e}, |s|²/(t+1): {traded:.4e}, true: {true:.4e}")
 
 # %% [markdown] id="recipe"
 # Everything accurate in the library is made with this and three more moves:
@@ -316,9 +316,9 @@ def by_asinh(x, y, extra=0.0):
 
 distances = {
     "acosh(1 + 2r)": by_acosh,
-    "the same, clamped to 1 + 1e-8": lambda x, y: by_acosh(x, y, 1 + 1e-8),
+    "the same, clamped at 1 + 1e-8": lambda *z: by_acosh(*z, 1 + 1e-8),
     "2 asinh(sqrt r)": by_asinh,
-    "2 asinh(sqrt(r + 1e-8))": lambda x, y: by_asinh(x, y, 1e-8),
+    "2 asinh(sqrt(r + 1e-8))": lambda *z: by_asinh(*z, 1e-8),
     "library": ball.dist,
 }
 
@@ -346,8 +346,8 @@ for name, distance in distances.items():
 # $|x-y|^2$, which is 0. So the cure must act *before* the root:
 #
 # ```python
-# safe = torch.where(r > 0, r, 1.0)            # harmless in both branches
-# root = torch.where(r > 0, safe.sqrt(), 0.0)  # value 0 and slope 0 at r = 0
+# safe = torch.where(r > 0, r, 1.0)  # harmless in both branches
+# root = torch.where(r > 0, safe.sqrt(), 0.0)  # 0 with slope 0 at 0
 # ```
 #
 # `torch.where(r > 0, r.sqrt(), 0)` alone has the right value, and NaN for a gradient: the branch that is thrown away is

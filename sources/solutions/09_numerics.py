@@ -52,14 +52,16 @@ assert (found_curvature(1.0, theta) > 0).all()
 print("all tests passed: it is always positive")
 
 # %% [markdown] id="about-curvature-bug"
-# Users asked for 1.0 and trained for years with something else. What does `found_curvature(1.0, 0)` return? Mend it.
+# Whoever asked for 1.0 got something else. What does `found_curvature(1.0, 0)` return? Mend it.
 
 
 # %% solution="curvature"
 def curvature(start: float, theta: Tensor) -> Tensor:
-    """A positive number that is `start` at theta = 0, and of which theta + a is e^a times theirs, whatever theta is.
+    """A curvature that is `start` at theta = 0, and positive for every theta.
 
-    So a step of an optimiser, which adds to theta, changes the curvature by a factor: theta + log 2 doubles it.
+    theta + a gives e^a times what theta gives, whatever theta is: a step
+    of an optimiser, which adds to theta, is a factor. theta + log 2
+    doubles the curvature.
 
     Args:
         start: the value at theta = 0, positive.
@@ -98,11 +100,13 @@ check(curvature, hidden=True)
 
 # %% solution="lorentz_dist"
 def lorentz_dist(p: Tensor, q: Tensor, c: float) -> Tensor:
-    """The distance of two points of the hyperboloid -t^2 + |p|^2 = -1/c, given by their space parts.
+    """The distance of two points of the hyperboloid, by their space parts.
 
-    It is as exact as the coordinates allow: for points very close to each other, for points at sqrt(c) d = 7 from the
-    origin side by side or one behind the other, and for points at sqrt(c) d = 16 in other directions. At p = q it is 0
-    up to the rounding of the points, and its gradient there is 0.
+    The hyperboloid is -t^2 + |p|^2 = -1/c, t > 0. The distance is as exact
+    as the coordinates allow: for points very close to each other, for
+    points at sqrt(c) d = 7 from the origin side by side or one behind the
+    other, and for points at sqrt(c) d = 16 in other directions. At p = q
+    it is 0 up to the rounding of the points, and its gradient there is 0.
 
     Args:
         p, q: (..., n), space parts; their batches broadcast.
@@ -115,9 +119,12 @@ def lorentz_dist(p: Tensor, q: Tensor, c: float) -> Tensor:
     pp, qq, pq = (p * p).sum(-1), (q * q).sum(-1), (p * q).sum(-1)
     s, tp, tq = math.sqrt(c), (1 / c + pp).sqrt(), (1 / c + qq).sqrt()
     products = p.unsqueeze(-1) * q.unsqueeze(-2)
-    A = (products - products.mT).square().sum((-1, -2)) / 2  # each pair i < j occurs twice
-    near = 2 * ((p - q).square().sum(-1) / c + A) / (1 / c + tp * tq + pq.clamp_min(0))
-    # On opposite sides 2 (t t' - 1/c - <p, q>), with t - 1/sqrt(c) = |p|^2 / (t + 1/sqrt(c)).
+    # Each pair i < j occurs twice.
+    A = (products - products.mT).square().sum((-1, -2)) / 2
+    near = 2 * ((p - q).square().sum(-1) / c + A)
+    near = near / (1 / c + tp * tq + pq.clamp_min(0))
+    # On opposite sides Q = 2 (t t' - 1/c - <p, q>), where
+    # t - 1/sqrt(c) = |p|^2 / (t + 1/sqrt(c)).
     far = 2 * (pp / (tp + 1 / s) * tq + qq / (tq + 1 / s) / s - pq)
     Q = torch.where(pq > 0, near, far)
     root = torch.where(Q > 0, torch.where(Q > 0, Q, 1.0).sqrt(), 0.0)
@@ -142,7 +149,9 @@ check(lorentz_dist, hidden=True)
 
 # %% solution="sinhc"
 def sinhc(x: Tensor) -> Tensor:
-    """sinh(x) / x, with its limit 1 at x = 0; values and gradients right to a few roundings everywhere.
+    """sinh(x) / x, with its limit 1 at x = 0.
+
+    Values and gradients are right to a few roundings everywhere.
 
     Args:
         x: (...), numbers of either sign, |x| up to 20.
@@ -178,15 +187,18 @@ check(sinhc, hidden=True)
 
 # %% solution="projx"
 def projx(x: Tensor, c: float, eps: float) -> Tensor:
-    """x itself where c|x|^2 < 1, bit for bit; else the point at (1 - eps) / sqrt(c) from the origin, towards x.
+    """The point x, brought into the ball if it is outside.
 
-    The gradient is that of this function: the identity inside, also at the origin; outside, a change of x along itself
-    has no effect.
+    Where c|x|^2 < 1 it is x itself, bit for bit; else it is the point at
+    (1 - eps)/sqrt(c) from the origin, towards x. The gradient is that of
+    this function: the identity inside, also at the origin; outside, a
+    change of x along itself has no effect.
 
     Args:
         x: (..., n), any points of flat space.
         c: space has curvature -c.
-        eps: the margin, a part of the radius; so large that the result lies strictly inside in spite of rounding.
+        eps: the margin, a part of the radius; so large that the result
+            lies strictly inside in spite of rounding.
 
     Returns:
         (..., n), points of the ball.
@@ -216,12 +228,22 @@ check(projx, hidden=True)
 
 
 # %% solution="radam_step"
-def radam_step(x: Tensor, g: Tensor, m: Tensor, v: Tensor, t: int, c: float, lr: float) -> tuple:
-    """One step of Riemannian Adam in the Poincare ball (`PoincareBall(c)` has `lambda_x`, `expmap`, `transp`).
+def radam_step(
+    x: Tensor,
+    g: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    c: float,
+    lr: float,
+) -> tuple:
+    """One step of Riemannian Adam in the Poincare ball.
 
-    With the Riemannian gradient r of the partial derivatives g: m <- 0.9 m + 0.1 r and v <- 0.999 v + 0.001 |r|_x^2;
-    x moves along the geodesic with velocity -lr m^ / (sqrt(v^) + 1e-8), where m^ = m / (1 - 0.9^t) and
-    v^ = v / (1 - 0.999^t); m is parallel transported to the new x.
+    `PoincareBall(c)` has `lambda_x`, `expmap` and `transp`. With the
+    Riemannian gradient r of the partial derivatives g: m <- 0.9 m + 0.1 r
+    and v <- 0.999 v + 0.001 |r|_x^2; x moves along the geodesic with
+    velocity -lr m^ / (sqrt(v^) + 1e-8), where m^ = m / (1 - 0.9^t) and v^
+    = v / (1 - 0.999^t); m is parallel transported to the new x.
 
     Args:
         x: (..., n), points of the ball.
@@ -278,24 +300,32 @@ def found_descend(x, gradients, c, lr, momentum):
 
 x, g = torch.tensor([0.5, 0.0]), torch.tensor([[0.0, 1.0], [0.5, 0.5]])
 end = found_descend(x, g, c=1.0, lr=0.5, momentum=0.9)
-torch.testing.assert_close(end, torch.tensor([0.4814, -0.1686]), rtol=0, atol=1e-4)
+by_hand = torch.tensor([0.4814, -0.1686])
+torch.testing.assert_close(end, by_hand, rtol=0, atol=1e-4)
 print("all tests passed: two steps, compared with a calculation by hand")
 
 # %% [markdown] id="about-descend-bug"
-# The test is right, and the run of a published optimiser that did the same was slower than plain descent. What does
-# the buffer hold after a hundred steps? Mend it.
+# The test is right, as far as it goes. What does the buffer hold after a hundred steps? Mend it.
 
 
 # %% solution="descend"
-def descend(x: Tensor, gradients: Tensor, c: float, lr: float, momentum: float) -> Tensor:
-    """Where Riemannian gradient descent with momentum ends after T steps in the Poincare ball.
+def descend(
+    x: Tensor,
+    gradients: Tensor,
+    c: float,
+    lr: float,
+    momentum: float,
+) -> Tensor:
+    """Where descent with momentum in the Poincare ball ends after T steps.
 
-    In every step b <- momentum b + r with the Riemannian gradient r (b = 0 before the first), x moves along the
-    geodesic with velocity -lr b, and b is parallel transported to the new x.
+    In every step b <- momentum b + r with the Riemannian gradient r (b = 0
+    before the first), x moves along the geodesic with velocity -lr b, and
+    b is parallel transported to the new x.
 
     Args:
         x: (..., n), the starting points.
-        gradients: (..., T, n), the partial derivatives of the loss at the points that are visited, in this order.
+        gradients: (..., T, n), the partial derivatives of the loss at the
+            points that are visited, in this order.
         c: space has curvature -c.
         lr: the step size.
         momentum: between 0 and 1.
@@ -324,8 +354,8 @@ check(descend, hidden=True)
 #
 # {{exercise:dist0_by_hand}}
 #
-# A backward pass written by hand is faster than autograd, and nobody checks it. This one computes the distance from the
-# origin in the ball, and its derivatives by $x$ and by $c$ (which is learned):
+# A backward pass written by hand can be faster than autograd, and somebody has to check it. This one computes the
+# distance from the origin in the ball, and its derivatives by $x$ and by $c$ (which is learned):
 
 
 # %% id="found-by-hand"
@@ -351,16 +381,18 @@ print("all tests passed: the derivative is autograd's")
 
 # %% solution="dist0_by_hand"
 def dist0_by_hand(x: Tensor, c: float) -> tuple:
-    """The distance of x from the origin of the Poincare ball, and its derivatives.
+    """The distance of x from the origin of the ball, and its derivatives.
 
-    d = 2 asinh(sqrt(c)|x| / sqrt(1 - c|x|^2)) / sqrt(c). At the origin, where d has no derivative by x, it counts as 0.
+    d = 2 asinh(sqrt(c)|x| / sqrt(1 - c|x|^2)) / sqrt(c). At the origin,
+    where d has no derivative by x, it counts as 0.
 
     Args:
         x: (..., n), points of the ball.
         c: space has curvature -c.
 
     Returns:
-        The distances (...), their partial derivatives by x (..., n), and by c (...).
+        The distances (...), their partial derivatives by x (..., n), and
+        by c (...).
     """
     ### BEGIN SOLUTION
     n = x.norm(dim=-1)
@@ -425,8 +457,10 @@ check(dist0_by_hand, hidden=True)
 def normal_dist(m: Tensor, n: Tensor, c: float) -> Tensor:
     """The distance of two points, given by their normal coordinates.
 
-    As exact as the coordinates allow, up to sqrt(c) d = 40 from the origin, also for points very close to each other.
-    The gradient is 0 at m = n; if m is the origin and n is not, the one with respect to m is -n / |n|.
+    As exact as the coordinates allow, up to sqrt(c) d = 40 from the
+    origin, also for points very close to each other. The gradient is 0 at
+    m = n; if m is the origin and n is not, then the one with respect to m
+    is -n/|n|.
 
     Args:
         m, n: (..., k), normal coordinates; their batches broadcast.
@@ -447,8 +481,8 @@ def normal_dist(m: Tensor, n: Tensor, c: float) -> Tensor:
     a, b = s * m, s * n
     d1, d2, p = a.norm(dim=-1), b.norm(dim=-1), (a * b).sum(-1)
     products = a.unsqueeze(-1) * b.unsqueeze(-2)
-    area = (products - products.mT).square().sum((-1, -2)) / 2  # |a|^2 |b|^2 - <a, b>^2
-    # E = d1 d2 (1 - cos(angle)) is written without directions, so nothing happens at the origin
+    area = (products - products.mT).square().sum((-1, -2)) / 2
+    # E = d1 d2 (1 - cos(angle)), without directions: nothing happens at the origin.
     E = torch.where(p > 0, area / where_positive(p, d1 * d2 + p), d1 * d2 - p)
     difference = ((a - b) * (a + b)).sum(-1) / where_positive(d1 + d2, d1 + d2)
     square = torch.sinh(difference / 2) ** 2 + ratio(d1) * ratio(d2) * E / 2
