@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from hyplearn import Curvature, Euclidean, PoincareBall
+from hyplearn import Curvature, Euclidean, HalfSpace, Hemisphere, Klein, Lorentz, NormalCoordinates, PoincareBall
 from hyplearn.optim import RiemannianAdam, RiemannianSGD, clip_grad_norm_
 
 CURVATURES = [0.1, 1.0, 10.0]
@@ -107,6 +107,28 @@ def test_adam_is_radam_with_one_pace_per_point(c, amsgrad):
         new = ball.expmap(y, -0.05 * m / (1 - 0.7**t) / ((used / (1 - 0.9**t)).sqrt() + 1e-8))
         m, y = ball.transp(y, new, m), new
     assert torch.allclose(x, y, rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+@pytest.mark.parametrize("chart", [Lorentz, Klein, HalfSpace, Hemisphere, NormalCoordinates])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p, M: RiemannianSGD(p, lr=0.1, momentum=0.8, nesterov=True, manifold=M),
+        lambda p, M: RiemannianAdam(p, lr=0.05, betas=(0.7, 0.9), manifold=M),
+    ],
+    ids=["SGD", "Adam"],
+)
+def test_points_take_the_same_path_in_every_chart(make, chart, c):
+    ball, M = PoincareBall(c), chart(c)
+    start, target = ball_points(c, 6, 3), ball_points(c, 6, 3, seed=1)
+    paths = []
+    for N in (ball, M):
+        x, goal = (nn.Parameter(N.from_normal(ball.to_normal(p))) for p in (start, target))
+        run(make([x], N), lambda N=N, x=x, goal=goal: (N.dist(x, goal.detach()) ** 2).sum() / 2, 6)
+        paths.append(N.to_normal(x.detach()))
+    torch.testing.assert_close(*paths, rtol=1e-8, atol=1e-9 / c**0.5)
+    assert (paths[0] - ball.to_normal(start)).norm(dim=-1).max() > 0.1
 
 
 def test_on_flat_points_sgd_with_momentum_is_torchs():
@@ -225,6 +247,20 @@ def test_clipping_measures_gradients_in_the_metric(c):
     assert clip_grad_norm_(optimizer, 1.0).item() == pytest.approx(1.0)
     assert clip_grad_norm_(optimizer, 5.0).item() == pytest.approx(1.0)  # short gradients stay as they are
     assert w.grad.item() == pytest.approx(4 / 20**0.5)
+
+
+def test_clipping_counts_the_rows_of_a_sparse_gradient_once():
+    ball, start = PoincareBall(1.0), ball_points(1.0, 8, 2) + 0.01
+    sparse, dense = nn.Embedding(8, 2, sparse=True, _weight=start.clone()), nn.Parameter(start.clone())
+    index = torch.tensor([1, 5, 5, 2])  # row 5 occurs twice: its gradients add up before they are measured
+    norms = []
+    for x, loss in ((sparse.weight, ball.dist0(sparse(index)).sum()), (dense, ball.dist0(dense[index]).sum())):
+        optimizer = RiemannianSGD([x], lr=0.1, manifold=ball)
+        loss.backward()
+        norms.append(clip_grad_norm_(optimizer, 0.5).item())
+        optimizer.step()
+    assert norms == pytest.approx([6**0.5, 6**0.5])
+    assert torch.allclose(sparse.weight, dense, rtol=1e-12)
 
 
 def test_learned_curvature_is_a_flat_parameter():

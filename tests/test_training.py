@@ -139,6 +139,39 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(tmp_path):
     assert resumed == run("never")
 
 
+@pytest.mark.slow
+def test_a_run_killed_outright_resumes_bit_for_bit(tmp_path):
+    """SIGKILL, which no program can catch, first while a checkpoint is being written, then between two saves."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import os, signal, sys, torch
+            sys.path.insert(0, {os.path.dirname(__file__)!r})
+            from test_training import network, train, weights
+            model, saves, steps, replace = network(), iter(range(1000)), iter(range(1000)), os.replace
+            def killed_in_save(*paths):
+                if sys.argv[1] == "save" and next(saves) == 4:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                replace(*paths)
+            def killed_in_step(optimizer):
+                if sys.argv[1] == "step" and next(steps) == 6:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            os.replace = killed_in_save
+            train(model, clip=killed_in_step, checkpoint={str(tmp_path / "run.pt")!r}, every_seconds=0.0)
+            torch.save(weights(model), {str(tmp_path / "weights.pt")!r})
+            """
+        )
+    )
+    for where, code, progress in (("save", -9, (0, 4)), ("step", -9, (1, 4)), ("never", 0, (3, 0))):
+        assert subprocess.run([sys.executable, script, where]).returncode == code
+        saved = load_checkpoint(tmp_path / "run.pt")
+        assert (saved["epoch"], saved["step"]) == progress
+    whole = network()
+    train(whole)
+    assert torch.equal(weights(whole), torch.load(tmp_path / "weights.pt"))
+
+
 def test_a_damaged_checkpoint_is_named_and_a_failed_save_leaves_the_old(tmp_path):
     path = tmp_path / "run.pt"
     save_checkpoint(path, {"a": torch.ones(2)})
@@ -208,6 +241,21 @@ def test_bfloat16_trains_and_keeps_float32_weights():
     history = train(model, precision="bfloat16", epochs=30)
     assert history[-1]["loss"] < history[0]["loss"]
     assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_the_live_plot_is_drawn_anew_after_each_epoch(monkeypatch):
+    display = pytest.importorskip("IPython.display", reason="IPython is not installed")
+    shown = []
+    monkeypatch.setattr(display, "clear_output", lambda wait: shown.append("clear"))
+    monkeypatch.setattr(display, "display", lambda figure: shown.append(len(figure.axes[0].lines[0].get_xdata())))
+    train(network(), live_plot=True)
+    assert shown == ["clear", 1, "clear", 2, "clear", 3]
+
+
+def test_progress_goes_to_stderr_and_the_rows_are_told(capsys):
+    train(network(), progress=True, epochs=2)
+    out, err = capsys.readouterr()
+    assert "epoch 1/2" in err and "epoch 2  loss" in out + err
 
 
 def test_bad_arguments_are_named():
