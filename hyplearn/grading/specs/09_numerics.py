@@ -449,9 +449,8 @@ def radam_step(x: Tensor, g: Tensor, m: Tensor, v: Tensor, t: int, c: float, lr:
 
 
 def _radam_cases(draw):
-    zero = torch.zeros(2, dtype=F64)
-    one = torch.tensor([0.5, 0.0], dtype=F64), torch.tensor([0.0, 1.0], dtype=F64)
-    yield Case((*one, zero, torch.tensor(0.0, dtype=F64), 1, 1.0, 0.5), "the first step of one point")
+    x, g, m = torch.tensor([[0.5, 0.0], [0.0, 1.0], [0.1, 0.1]], dtype=F64)
+    yield Case((x, g, m, torch.tensor(0.5, dtype=F64), 2, 1.0, 0.5), "the second step of one point")
 
     def state(*batch, c, n=2, far=2.0):
         x = draw.ball_points(*batch, n, c=c, near=0.5, far=far)
@@ -850,13 +849,11 @@ def normal_by_unit_vectors(m, n, c):
     "unit vector away from the other point."
 )
 def normal_stuck_at_the_origin(m, n, c):
-    s, d1, d2 = math.sqrt(c), m.norm(dim=-1), n.norm(dim=-1)
-    e1, e2 = (torch.where(d > 0, d, 1.0).unsqueeze(-1) for d in (d1, d2))
-    gap = (m / e1.detach() * (m != 0) - n / e2 * (n != 0)).norm(dim=-1) / 2
-    product = torch.sinh(s * d1) * torch.sinh(s * d2)
-    b = torch.where(product > 0, gap * torch.where(product > 0, product, 1.0).sqrt(), 0.0)
-    a = torch.sinh(s * (d1 - d2) / 2)
-    return 2 / s * torch.asinh(torch.stack((a, b)).norm(dim=0))
+    s, a, b = math.sqrt(c), m.norm(dim=-1, keepdim=True), n.norm(dim=-1, keepdim=True)
+    u, v = (torch.where(d > 0, p / torch.where(d > 0, d, 1.0), 0.0) for p, d in ((m, a), (n, b)))
+    h = torch.sinh(s * (a - b) / 2) ** 2 + torch.sinh(s * a) * torch.sinh(s * b) * ((u - v) / 2).square().sum(-1, True)
+    root = torch.where(h > 0, torch.where(h > 0, h, 1.0).sqrt(), 0.0)
+    return 2 / s * torch.asinh(root.squeeze(-1))
 
 
 @mistake("That is the flat distance. In normal coordinates only distances from the origin are what they look like.")
