@@ -509,10 +509,11 @@ else:
     print("no WordNet here; the text below has what we measured")
 
 # %% [markdown] id="wordnet-answer"
-# Recorded, on WordNet 3.0: the 1,180 mammals that Nickel and Kiela (2017) embed have 1,180 edges, one too many for a
-# tree, so one loop, which makes $\delta_{rel} = 0.125$. All 82,115 nouns have 84,427 edges, and there, for 200 random
-# nouns at a time, $\delta_{rel} = 0.291\pm0.009$ (`relative_delta_by_sampling`, 5 draws, one minute). The most famous
-# hierarchy of all is clearly no tree. A few shortcuts are enough: $\delta$ is about the worst four points.
+# Recorded on WordNet 3.0 (`python -m benchmarks.hierarchies`): the 1,180 mammals that Nickel and Kiela (2017) embed
+# have 1,180 edges, one too many for a tree. That closes one loop, and $\delta_{rel} = 0.125$. All 82,115 nouns have
+# 84,427 edges, and there, for 200 random nouns at a time, $\delta_{rel} = 0.291\pm0.009$ (5 draws, 30 seconds). The
+# most famous hierarchy of all is clearly no tree. A few shortcuts are enough: $\delta$ is about the worst four
+# points.
 #
 # ## 7 · Beyond single labels
 #
@@ -647,10 +648,9 @@ for k in (0, 10, 16):
 # | Khrulkov et al. 2020, table 1 | $\delta_{rel}$ of image features | .17 to .26 | 0.12 (noise, 1,024 dimensions) |
 # | Chami et al. 2019, table 1 | $\delta$ of disease, airport, Cora | 0, 1, 11 | 0, at least 2, 3.5 to 7 |
 #
-# The last row was recorded with `metrics.gromov_delta` on the files that its authors published (largest connected
-# part, all triples for one base point, half a minute). It teaches both lessons of section 8: 1 is too small, as
-# estimates from random samples are, and 11 is impossible, for $\delta$ is at most half the diameter, and Cora's is
-# 19.
+# The last row was recorded by `python -m benchmarks.hierarchies`, on the files that its authors published: the largest
+# connected part, all triples, three base points; two minutes. It teaches both lessons of section 8: 1 is too small, as
+# estimates from random samples are, and 11 is impossible, for $\delta$ is at most half the diameter, and Cora's is 19.
 #
 # ## Three things to keep
 #
