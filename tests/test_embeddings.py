@@ -169,21 +169,26 @@ def test_neighbourhoods_are_the_relations_and_the_node_itself():
 @pytest.mark.parametrize("count", [6, 40])  # a sample of the nodes, or all of them
 @pytest.mark.parametrize("method", [PoincareEmbedding, EuclideanEmbedding, TranslationalEmbedding])
 def test_shared_negatives_against_a_loop_over_relations(method, count, monkeypatch):
-    monkeypatch.setattr(contrastive, "SHARED", count)
+    if count < 30:
+        monkeypatch.setattr(contrastive, "ALL", 0)
+        monkeypatch.setattr(contrastive, "SAMPLE", count)
     tree, nodes = random_tree(30), torch.tensor([4, 29, 11, 17])
-    model = fit(method, tree, epochs=5, lr=0.3, max_step=math.inf)
+    kin = set(nodes.tolist()).union(*(tree.ancestors[u] for u in nodes.tolist()))
+    model = fit(method, tree, epochs=5, lr=0.3)
+    model.max_step = math.inf
     model._push = 0.0
     gradient, everywhere = torch.zeros_like(model.points_), slice(None)
 
-    def negatives():
-        if count >= 30:
-            return set(range(30))
-        return set(torch.randint(30, (count,), generator=torch.Generator().manual_seed(5)).tolist())
+    drawn = set(torch.randint(30, (count,), generator=torch.Generator().manual_seed(5)).tolist()) - kin
+    others = dict.fromkeys(kin, 1.0) | dict.fromkeys(drawn, (30 - len(kin)) / len(drawn))
+    if count >= 30:
+        others = dict.fromkeys(range(30), 1.0)
 
     def total():
         loss = 0.0
         for u in nodes.tolist():
-            away = sum(math.exp(-model.distance(u, v)) for v in negatives() - tree.ancestors[u] - {u})
+            free = others.keys() - tree.ancestors[u] - {u}
+            away = sum(others[v] * math.exp(-model.distance(u, v)) for v in free)
             for v in tree.ancestors[u]:
                 near = math.exp(-model.distance(u, v))
                 loss -= math.log(near / (near + away))
@@ -192,7 +197,7 @@ def test_shared_negatives_against_a_loop_over_relations(method, count, monkeypat
     arguments = nodes, Neighbourhoods(tree.closure, 30), torch.Generator().manual_seed(5), gradient, everywhere
     loss, touched = model._share(*arguments)
     assert loss.sum().item() == pytest.approx(total(), rel=1e-9)
-    assert {*touched.tolist()} == negatives().union({4, 29, 11, 17}, *(tree.ancestors[u] for u in nodes.tolist()))
+    assert {*touched.tolist()} == others.keys()
     # Moving along the gradient changes the loss by its squared length.
     x, length = model.points_, (gradient**2).sum()
     if method is PoincareEmbedding:
@@ -202,6 +207,20 @@ def test_shared_negatives_against_a_loop_over_relations(method, count, monkeypat
         model.points_ = model._move(x, sign * h * gradient, math.inf)
         ends.append(total())
     assert (ends[0] - ends[1]) / (2 * h) == pytest.approx(length.item(), rel=1e-5)
+
+
+def test_many_nodes_come_with_their_kin(monkeypatch):
+    tree = balanced_tree(3, 3)
+    monkeypatch.setattr(contrastive, "ALL", 0)
+    neighbourhoods = Neighbourhoods(tree.closure, len(tree))
+    blocks = neighbourhoods.batches(13, torch.Generator().manual_seed(0))
+    assert sorted(torch.cat(blocks).tolist()) == list(range(1, 40))
+    line = neighbourhoods.sources.tolist()
+    for node in range(1, 40):  # a node and all below it are neighbours in this order
+        places = [line.index(i) for i in range(1, 40) if i == node or node in tree.ancestors[i]]
+        assert max(places) - min(places) == len(places) - 1
+    model = fit(PoincareEmbedding, tree, epochs=60, batch_size=13)
+    assert rank_metrics(model.distances_from, tree.closure, len(tree))[1] > 0.8
 
 
 def test_a_start_is_where_training_begins():

@@ -26,7 +26,8 @@ from hyplearn.data import Hierarchy
 from hyplearn.manifolds import PoincareBall
 from hyplearn.training import Interruption, Processes, load_checkpoint, pick_device, save_checkpoint
 
-SHARED = 1024  # negatives of a whole batch
+ALL = 2048  # up to so many nodes, all are negatives of every batch;
+SAMPLE = 512  # of more, the batch's own nodes, all that are related to these, and so many others
 
 
 def _excluded(pairs: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
@@ -55,7 +56,37 @@ class Neighbourhoods:
     def __init__(self, pairs: Tensor, nodes: int):
         excluded, self.counts = _excluded(pairs, nodes)
         self.ends, self.targets = self.counts.cumsum(0), excluded[:, 1].contiguous()
-        self.sources = (self.counts > 1).nonzero()[:, 0]
+        sources = (self.counts > 1).nonzero()[:, 0]
+        self.sources = sources if nodes <= ALL else self._families(sources, nodes)
+
+    def _families(self, sources: Tensor, nodes: int) -> Tensor:
+        """The sources in an order that keeps kin together: below its nearest relation, depth first.
+
+        The nearest relation is the one that has most relations itself, but fewer than the node.
+        """
+        u = torch.arange(nodes, device=sources.device)
+        rows, v = self.of(u)
+        above = self.counts[v] < self.counts[u[rows]]
+        rows, v = rows[above], v[above]
+        order = self.counts[v].argsort(stable=True)
+        children = [[] for _ in range(nodes)]
+        nearest = dict(zip(rows[order].tolist(), v[order].tolist(), strict=True))  # the last one stays
+        for node, parent in sorted(nearest.items()):
+            children[parent].append(node)
+        stack, line = [node for node in range(nodes) if node not in nearest], []
+        while stack:
+            line.append(stack.pop())
+            stack += children[line[-1]]
+        line = torch.tensor(line, device=sources.device)
+        return line[self.counts[line] > 1]
+
+    def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
+        """All sources, each once, `size` at a time: drawn at random; of many nodes, kin together."""
+        count = len(self.sources)
+        if len(self.counts) <= ALL:
+            return list(self.sources[torch.randperm(count, generator=generator)].split(size))
+        blocks = self.sources.roll(int(torch.randint(count, (), generator=generator))).split(size)
+        return [blocks[k] for k in torch.randperm(len(blocks), generator=generator).tolist()]
 
     def of(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """The pairs (rows, v): v is related to u[rows], or the same node."""
@@ -98,7 +129,8 @@ class ContrastiveEmbedding(ABC):
         dim: dimension of the space.
         epochs: passes over the relations.
         negatives: per relation, drawn anew for each. If not given, a batch consists of nodes with all their relations,
-            and shares 1,024 nodes (all nodes, if there are no more) as negatives, relations left out.
+            and shares all nodes as negatives, relations left out; if there are more than 2,048, a batch consists of
+            kin, and shares its own nodes, their relations and 512 others, weighted so that they stand for all.
         batch_size: relations per step; if not given, so many that an epoch has a hundred steps, but 8 to 64. With
             shared negatives: nodes per step; if not given, so many that an epoch has sixteen, but 16 to 512.
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
@@ -198,12 +230,12 @@ class ContrastiveEmbedding(ABC):
         """
         pairs, self.nodes_ = relations(edges, nodes)
         pairs = pairs.to(self.device)
-        if self.negatives is None:
-            candidates = Neighbourhoods(pairs, self.nodes_)
-            items, size = candidates.sources, min(512, max(16, len(candidates.sources) // 16))
+        shared = self.negatives is None
+        candidates = (Neighbourhoods if shared else Negatives)(pairs, self.nodes_)
+        if shared:
+            size = self.batch_size or min(512, max(16, len(candidates.sources) // 16))
         else:
-            candidates = Negatives(pairs, self.nodes_)
-            items, size = pairs, min(64, max(8, len(pairs) // 100))
+            size = self.batch_size or min(64, max(8, len(pairs) // 100))
         generator = torch.Generator().manual_seed(self.seed)
         if start is None:  # uniform in a tiny cube around the origin
             start = (torch.rand(self.nodes_, self.dim, generator=generator, dtype=torch.float64) - 0.5) * 2e-3
@@ -232,11 +264,14 @@ class ContrastiveEmbedding(ABC):
             clock, saved = time.process_time() - self.seconds_, time.monotonic()
             while epoch < self.epochs:
                 shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-                order = torch.randperm(len(items), generator=shuffle)
-                batches = order.to(self.device).split(self.batch_size or size)
+                if shared:
+                    batches = candidates.batches(size, shuffle)
+                else:
+                    order = torch.randperm(len(pairs), generator=shuffle).to(self.device)
+                    batches = [pairs[some] for some in order.split(size)]
                 lr, radius = self._schedule(epoch)
                 while step < len(batches):
-                    total += self._step(items[batches[step]], candidates, generator, gradient, lr, radius, processes)
+                    total += self._step(batches[step], candidates, generator, gradient, lr, radius, processes)
                     step += 1
                     stop = processes.any(interruption.requested)
                     if stop or (checkpoint is not None and time.monotonic() - saved > every_seconds):
@@ -302,18 +337,28 @@ class ContrastiveEmbedding(ABC):
         derivative in d(u, v') is -exp(-d(u, v'))/Z(u) times that in d(u, v): one row of negatives for all v.
         """
         x, count = self.points_, len(self.points_)
-        others = torch.arange(count)
-        if count > SHARED:
-            others = torch.randint(count, (SHARED,), generator=generator).unique()
-        others, u = others.to(x.device), nodes[mine]
+        _, v = neighbourhoods.of(nodes)
+        if count <= ALL:
+            others = torch.arange(count, device=x.device)
+            surplus = torch.zeros(count, dtype=x.dtype, device=x.device)
+        else:
+            kin = v.unique()
+            drawn = torch.randint(count, (SAMPLE,), generator=generator).unique().to(x.device)
+            drawn = drawn[~torch.isin(drawn, kin)]
+            others = torch.cat([kin, drawn])
+            surplus = torch.zeros(len(others), dtype=x.dtype, device=x.device)
+            surplus[len(kin) :] = math.log((count - len(kin)) / max(1, len(drawn)))  # each stands for so many
+        touched = torch.cat([others, nodes, v])
+        u = nodes[mine]
         rows, v = neighbourhoods.of(u)
         place = torch.full((count,), -1, device=x.device)
         place[others] = torch.arange(len(others), device=x.device)
         seen = place[v] >= 0
 
         distances, pullback = self._distances(x[u], x[others])
-        distances[rows[seen], place[v][seen]] = torch.finfo(x.dtype).max / 4  # no negatives
-        log_z = torch.logsumexp(-distances, dim=1, keepdim=True)
+        scores = surplus - distances
+        scores[rows[seen], place[v][seen]] = -torch.finfo(x.dtype).max / 4  # no negatives
+        log_z = torch.logsumexp(scores, dim=1, keepdim=True)
         apart = v != u[rows]
         rows, v = rows[apart], v[apart]
         near, pullback_near = self._distances(x[u[rows]], x[v][:, None])
@@ -321,15 +366,13 @@ class ContrastiveEmbedding(ABC):
         slope = margin.sigmoid()
         weight = torch.zeros_like(log_z).index_add_(0, rows, slope)
 
-        du, dv = pullback(-weight * (-distances - log_z).exp())
+        du, dv = pullback(-weight * (scores - log_z).exp())
         gradient.index_add_(0, u, du)
         gradient.index_add_(0, others, dv)
         du, dv = pullback_near(slope)
         gradient.index_add_(0, u[rows], du)
         gradient.index_add_(0, v, dv[:, 0])
-        return torch.logaddexp(margin, torch.zeros_like(margin)), torch.cat(
-            [others, nodes, neighbourhoods.of(nodes)[1]]
-        )
+        return torch.logaddexp(margin, torch.zeros_like(margin)), touched
 
     # --- use --------------------------------------------------------------------------------------------------------
 
