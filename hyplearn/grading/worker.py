@@ -130,6 +130,12 @@ def warm_up() -> None:
     torch.autograd.grad(x * x, x)
 
 
+def warm_up_figures(shell: Shell) -> None:
+    """Makes matplotlib find fonts and parse formulas once, and not in every worker."""
+    shell.run_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('$x^2$')\nplt.show()")
+    shell.reset(new_session=False)
+
+
 def serve(sock, shell: Shell) -> None:
     """Answers messages until the grader hangs up."""
     session = _Session(shell)

@@ -15,6 +15,7 @@ ctypes: Python 3.11 has no `os.unshare`.
 
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -49,6 +50,9 @@ def main() -> None:
         importlib.import_module(module)
     worker.warm_up()
     shell = worker.make_shell()
+    worker.warm_up_figures(shell)
+    gc.collect()
+    gc.freeze()  # what is there now is never garbage: no worker copies its pages to look for some
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
     control.send(b"ready")
     while True:
