@@ -56,7 +56,7 @@ def test_outside_a_course_the_line_says_where_to_go(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hyplearn.__file__", str(tmp_path / "site-packages" / "hyplearn" / "__init__.py"))
     assert main(["course", "list"]) == 2
-    assert "run this inside a checkout" in capsys.readouterr().err
+    assert "run this inside a checkout of hyplearn, or a folder that was handed out" in capsys.readouterr().err
 
 
 def test_list_as_json_has_exactly_the_promised_keys(capsys):
@@ -86,6 +86,8 @@ def test_the_doctor_finds_this_environment_well_and_says_so_in_json(capsys):
 
 def test_the_doctor_names_each_problem_with_its_fix(tmp_path, monkeypatch):
     (tmp_path / "constraints.txt").write_text("# pins\nnumpy==0.1\nno-such-package==1.0\n")
+    assert "no-such-package" not in doctor.packages(tmp_path / "constraints.txt").detail  # a bundle needs fewer
+    (tmp_path / "pyproject.toml").touch()
     finding = doctor.packages(tmp_path / "constraints.txt")
     assert "no-such-package missing (tested: 1.0)" in finding.detail and "(tested: 0.1)" in finding.detail
     assert "pip install -c constraints.txt" in finding.fix and finding.needed

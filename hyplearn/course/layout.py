@@ -29,7 +29,7 @@ class Course:
             bundled = (folder / "lectures").is_dir() and (folder / "exercises").is_dir()
             if bundled or (folder / "sources" / "lectures").is_dir():
                 return cls(folder)
-        raise BadInput("no course here: run this inside a folder that has lectures/ and exercises/")
+        raise BadInput("no course here: run this inside a checkout of hyplearn, or a folder that was handed out to you")
 
     def names(self) -> list[str]:
         """Every lecture and every exercise set, in the order of their numbers."""
