@@ -13,7 +13,7 @@
 #
 # **You need** nothing yet. Come back to this page whenever a symbol is unclear.
 #
-# **Reading time:** 15 minutes. **Running time:** a few seconds on two CPU cores.
+# **Reading time:** 20 minutes. **Running time:** a few seconds on two CPU cores.
 #
 # **Exercises:** none; the first set belongs to lecture 01.
 
@@ -31,6 +31,7 @@ torch.set_default_dtype(torch.float64)
 #
 # An arrow means "read this first": blue is geometry, green hierarchies, red networks. The shortest way to a network in
 # hyperbolic space is 01, 03, 04, 09, 10; the shortest way to embedded hierarchies is 01, 04, 05, 06.
+# Lecture 09 trains embeddings to compare optimisers, but you may read it before 06.
 
 # %% id="map"
 LECTURES = {
@@ -51,24 +52,39 @@ NEEDS += [(6, 7), (6, 8), (10, 11), (6, 11)]
 
 figure, ax = viz.chart(6.1, 3.2)
 ax.axis("off")
+style = {"arrowstyle": "->", "color": viz.COLORS["grey"]}
+style |= {"shrinkA": 22, "shrinkB": 22}
 for start, end in NEEDS:
     (_, x0, y0), (_, x1, y1) = LECTURES[start], LECTURES[end]
-    arrow = dict(arrowstyle="->", color=viz.COLORS["grey"], shrinkA=20, shrinkB=20)
-    ax.annotate("", (x1, y1), (x0, y0), arrowprops=arrow)
+    ax.annotate("", (x1, y1), (x0, y0), arrowprops=style)
 for number, (name, x, y) in LECTURES.items():
-    color = viz.COLORS["blue" if number < 5 else "green" if number < 9 else "red"]
+    color = "blue" if number < 5 else "green" if number < 9 else "red"
     text = name if number == 11 else f"{number:02d}\n{name}"
-    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=color)
+    place = {"ha": "center", "va": "center", "fontsize": 9}
+    ax.text(x, y, text, color=viz.COLORS[color], **place)
 ax.set(xlim=(-0.5, 5.5), ylim=(-0.8, 2.2))
 viz.show(
     figure,
     alt="Arrows between the lectures. 01 leads to 02 and 03, both lead to "
-    "04; from there one way leads over 09 numerics and 10 layers to vision, "
-    "the other over 05 hierarchies and 06 Poincaré embeddings to 07 cones, "
-    "08 closed form and vision.",
+    "04; from there one way leads over 09 numerics and 10 layers to "
+    "vision, the other over 05 hierarchies and 06 Poincaré embeddings to "
+    "07 cones, 08 closed form and vision.",
 )
 
-# %% [markdown] id="symbols"
+# %% [markdown] id="questions"
+# | lecture | asks | and leaves you with |
+# |---|---|---|
+# | [01](01_parallel_postulate.ipynb) | Did Euclid make a mistake? | lines, angles, areas of another plane |
+# | [02](02_curvature.ipynb) | How bent is a space, seen from inside? | the number $-c$, and how to measure it |
+# | [03](03_models.ipynb) | Which of five maps should one compute in? | charts, isometries between them, means |
+# | [04](04_poincare_ball.ipynb) | What is a sum, a line, an arrow there? | $\oplus$, $\exp$, $\log$, transport |
+# | [05](05_hierarchies.ipynb) | Why do trees not fit in flat space? | distortion, MAP, Gromov's $\delta$ |
+# | [06](06_poincare_embeddings.ipynb) | Can one learn a tree's coordinates? | the contrastive loss, a tuned baseline |
+# | [07](07_entailment_cones.ipynb) | How to say that a dog *is an* animal? | cones, and what order costs |
+# | [08](08_closed_form.ipynb) | Can one simply write them down? | a tree without training; its price in bits |
+# | [09](09_numerics.ipynb) | Why does it end in NaN? | formulas that hold, Riemannian optimisers |
+# | [10](10_layers.ipynb) | What is a layer in curved space? | networks, and a sober comparison |
+#
 # ## 2 · Symbols
 #
 # | symbol | meaning | in code |
@@ -88,6 +104,25 @@ viz.show(
 # | $\langle x, y\rangle_L$ | Minkowski product $-x_0 y_0 + x_1 y_1 + \dots$ | `Lorentz.minkowski` |
 # | $n = d\,\hat u$ | normal coordinates: distance from the origin times direction | `to_normal`, `from_normal` |
 #
+# *Hierarchies, lectures 05 to 08:*
+#
+# | symbol | meaning | in code |
+# |---|---|---|
+# | $(x\vert y)_w$ | Gromov product: how far the ways to $x$ and $y$ go together | `gromov_product` |
+# | $\delta$, $\delta_{rel}$ | Gromov's $\delta$, 0 for trees; $2\delta$ over the diameter | `relative_delta` |
+# | MAP, mean rank | are the neighbours of a node its nearest points? | `rank_metrics` |
+# | $\psi(x)$, $K$ | half-aperture of the cone at $x$, and its constant | `half_aperture` |
+# | scale | length of an edge in Sarkar's construction: long edges, small distortion | `SarkarEmbedding` |
+#
+# *Networks, lecture 10:*
+#
+# | symbol | meaning | in code |
+# |---|---|---|
+# | $z_k$, $r_k$ | a hyperplane: its normal, and half its distance from the origin | `weight`, `bias` of a layer |
+# | $v_k$ | $2\lvert z_k\rvert$ times the signed distance from it: a logit | `HMLR`, `HLinear.distances` |
+# | $(t, s)$ | time and space part on the hyperboloid, $t^2 = 1/c + \lvert s\rvert^2$ | `Lorentz` |
+# | $B(a, b)$ | Euler's beta function, which shortens concatenated points | `HFlatten`, `HConvolution2d` |
+#
 # A trailing 0 means "at the origin": `expmap0`, `logmap0`, `dist0`.
 #
 # **The one number to remember.** In the ball a tangent vector at the origin is *twice* as long as it looks, since
@@ -97,7 +132,7 @@ viz.show(
 # %% id="factor-two"
 v = torch.tensor([0.3, 0.4])  # Euclidean length 0.5
 ball, lorentz = PoincareBall(1.0), Lorentz(1.0)
-time_first = torch.cat([torch.zeros(1), v])  # tangent vectors at the hyperboloid's base have time part 0
+time_first = torch.cat([torch.zeros(1), v])  # at the base the time is 0
 print("ball:   ", ball.dist0(ball.expmap0(v)).item())
 print("Lorentz:", lorentz.dist0(lorentz.expmap0(time_first)).item())
 
@@ -130,10 +165,10 @@ CONVERT = {
 
 
 def our_c(value, convention):
-    """c of the space that a paper describes by `value` in its own convention."""
+    """c of the space that a paper describes by `value` in its way."""
     c = CONVERT[convention](value)
     if not c > 0:
-        raise ValueError(f"{convention} = {value} gives c = {c}: check the sign")
+        raise ValueError(f"{convention} = {value} gives c = {c}: the sign?")
     return c
 
 
@@ -141,7 +176,8 @@ PAPERS = [(1.0, "HypLL value"), (0.1, "HypLL value"), (2.0, "radius")]
 PAPERS += [(-0.5, "K"), (4.0, "k, squared radius")]
 for value, convention in PAPERS:
     c = our_c(value, convention)
-    print(f"{convention:18s}{value:5} -> c = {c:.4f}, 1/sqrt(c) = {c**-0.5:.4f}")
+    radius = c**-0.5
+    print(f"{convention:18s}{value:5} -> c = {c:.4f}, 1/sqrt(c) = {radius:.4f}")
 
 # %% [markdown] id="signature"
 # The Minkowski product has two signs in the literature: ours is $(-, +, \dots, +)$, so points have
@@ -154,7 +190,7 @@ x = maps.convert(torch.tensor([0.6, -0.3]), PoincareBall(c), Lorentz(c))
 ours = Lorentz(c).minkowski(x, x)
 theirs = x[0] ** 2 - x[1:].square().sum()
 print(f"x = {x.tolist()}")
-print(f"ours {ours.item():+.4f} = -1/c,  theirs {theirs.item():+.4f} = +1/c")
+print(f"ours {ours.item():+.4f} = -1/c, theirs {theirs.item():+.4f} = 1/c")
 
 # %% [markdown] id="breaks"
 # ## 4 · Where it breaks
@@ -194,17 +230,28 @@ except ValueError as error:
 #
 # | term | in one sentence |
 # |---|---|
+# | boost | the motion of the hyperboloid that mixes time with one direction; in the ball, a Möbius sum |
+# | burn-in | a first phase of training with small steps, in which the angles get sorted |
 # | chart, model | coordinates for the whole space; all charts here describe one and the same space |
+# | clip | here: points beyond a given radius move back to it, direction kept |
+# | cone of entailment | the region behind a point, seen from the origin, in which its descendants should lie |
 # | conformal | angles in the picture are the true ones (ball, half-space, hemisphere; not Klein) |
 # | curvature, sectional | how fast two geodesics that start together part, in one plane; here $-c$ everywhere |
+# | distortion | by which factor distances are stretched, once the unit of length is chosen at best |
 # | geodesic | what goes straight on: the shortest path between two of its points |
+# | Gromov's $\delta$ | by how much four points fail to be points of a tree |
 # | horosphere | a sphere whose centre has moved to infinity; a level set of a Busemann function |
 # | hyperplane, gyroplane | the set of points that a classifier's decision boundary consists of |
 # | ideal point | a point at infinity, on the rim of the ball; not a point of the space |
 # | isometry | a map that keeps all distances |
 # | metric tensor | the inner product of tangent vectors, point by point |
+# | MAP | mean average precision: 1 if every node's neighbours are its nearest points |
 # | midpoint, Fréchet mean | two different averages: the first has a formula, the second minimises squared distances |
+# | negative sampling | comparing a true pair with random false ones, instead of with all |
+# | normal coordinates | the chart in which the way to a point is the point: $\log_0$ is the identity |
 # | retraction | a cheap step that agrees with the exponential map to first order |
+# | Riemannian gradient | the partial derivatives, corrected by the metric: an arrow, whatever the chart |
+# | signed distance | how far from a hyperplane, and on which side |
 # | tangent space | all velocities with which one can leave a point |
 #
 # ## Go further
