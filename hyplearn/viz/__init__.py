@@ -5,6 +5,7 @@ Matplotlib is imported here and nowhere else in hyplearn, the widget's own packa
 
 from hyplearn.viz.bits import bits
 from hyplearn.viz.canvas import Canvas, Disk, HalfPlane, Klein, picture
+from hyplearn.viz.film import Film
 from hyplearn.viz.style import COLORS, CYCLE, chart, save, show
 from hyplearn.viz.surface import Space, space
 
@@ -14,6 +15,7 @@ __all__ = [
     "Canvas",
     "Disk",
     "Explorer",
+    "Film",
     "HalfPlane",
     "Klein",
     "Space",
