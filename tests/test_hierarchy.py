@@ -229,7 +229,7 @@ def test_weighted_edge_list_with_byte_order_mark(tmp_path):
         ("a\tb\tnan\n", "got 'nan'"),
         ("a\tb\tinf\n", "got 'inf'"),
         ("a\tb\t1\nc\tb\n", "some edges have a weight and some do not"),
-        ("a\tb\nb\tc\nc\ta\n", "cycle through"),
+        ("a\tb\nb\tc\nc\ta\n", r"file\.txt: the edges have a cycle through"),
         (b"caf\xe9\tdrink\n", "not UTF-8 text \\(byte 3\\)"),
     ],
 )

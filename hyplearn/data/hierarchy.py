@@ -356,7 +356,10 @@ def read_edges(path: str | os.PathLike) -> Hierarchy:
     weighted = [w is not None for w in rows.values()]
     if any(weighted) and not all(weighted):
         raise ValueError(f"{path}: some edges have a weight and some do not; give one to all of them or to none")
-    return Hierarchy.from_pairs(rows, list(rows.values()) if all(weighted) else None)
+    try:
+        return Hierarchy.from_pairs(rows, list(rows.values()) if all(weighted) else None)
+    except ValueError as error:  # a cycle
+        raise ValueError(f"{path}: {error}") from None
 
 
 def read_newick(path: str | os.PathLike) -> Hierarchy:
