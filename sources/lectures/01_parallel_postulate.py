@@ -79,15 +79,17 @@ left.text(2.15, 0.95, r"$\alpha$"), left.text(2.8, 2.45, r"$\beta$")
 left.set_title(r"Euclid: if $\alpha + \beta < 180°$, they meet")
 right.plot([0.3, 9.7], [0.8, 0.8], [0.3, 9.7], [2.8, 2.8], color=blue)
 for slope in (-0.22, -0.12, 0.12, 0.22):
-    right.plot([0.3, 9.7], [2.8 - 4.7 * slope, 2.8 + 4.7 * slope], color=grey, lw=1)
+    ends = [2.8 - 4.7 * slope, 2.8 + 4.7 * slope]
+    right.plot([0.3, 9.7], ends, color=grey, lw=1)
 right.plot(5, 2.8, "o", color=ink)
 right.set_title("Playfair: exactly one misses")
 viz.show(
     figure,
-    alt="Left: a line crosses two others; the inner angles alpha and beta on its right "
-    "sum to less than two right angles, and the two lines approach each other there. "
-    "Right: one parallel through a point beside a line; the grey lines, tilted against "
-    "it, meet the line outside the picture.",
+    alt="Left: a line crosses two others; the inner angles alpha and beta "
+    "on its right sum to less than two right angles, and the two lines "
+    "approach each other there. Right: one parallel through a point beside "
+    "a line; the grey lines, tilted against it, meet the line outside the "
+    "picture.",
 )
 
 
@@ -127,7 +129,8 @@ viz.show(
 tiling = plane.tiling(7, 3, layers=4)
 figure, (disk,) = viz.picture(size=4.4)
 for layer, color in enumerate(["orange", "sky", "blue", "sky", "blue"]):
-    disk.polygon(tiling.tiles[tiling.layer == layer], fill=color, alpha=0.45, width=0.6)
+    tiles = tiling.tiles[tiling.layer == layer]
+    disk.polygon(tiles, fill=color, alpha=0.45, width=0.6)
 viz.show(
     figure,
     alt="The disk filled with regular heptagons, three around each corner. They look smaller towards the rim.",
@@ -155,7 +158,7 @@ c = 0.5
 x, y = torch.tensor([0.9, 0.2]), torch.tensor([-0.3, 1.1])
 library = PoincareBall(c).dist(x, y)
 torch.testing.assert_close(distance(x, y, c), library)
-print(f"by hand {distance(x, y, c):.6f}, hyplearn {library:.6f}: they agree")
+print(f"by hand {distance(x, y, c):.6f}, hyplearn {library:.6f}: equal")
 
 
 # %% [markdown] id="predict-steps"
@@ -166,7 +169,8 @@ print(f"by hand {distance(x, y, c):.6f}, hyplearn {library:.6f}: they agree")
 # %% id="steps"
 for steps in (1, 2, 5, 10, 20):
     radius = math.tanh(steps / 2)
-    print(f"{steps:2d} steps: {radius:.9f}, left to the rim: {1 - radius:.1e}")
+    rest = 1 - radius
+    print(f"{steps:2d} steps: {radius:.9f}, left to the rim: {rest:.1e}")
 
 
 # %% id="draw-steps"
@@ -179,8 +183,9 @@ for steps, color in enumerate(["ink", "blue", "green", "orange", "red"]):
         disk.circle(torch.zeros(2), steps, color="light", width=1.0)
 viz.show(
     figure,
-    alt="Five circles of radius one half, side by side from the centre to the right; they "
-    "look smaller towards the rim. Grey: the circles of radius 1 to 4 about the centre.",
+    alt="Five circles of radius one half, side by side from the centre to "
+    "the right; they look smaller towards the rim. Grey: the circles of "
+    "radius 1 to 4 about the centre.",
 )
 
 # %% [markdown] id="steps-answer"
@@ -211,8 +216,9 @@ centre, radius = circle_through(x, y, c)
 line = plane.line_through(x, y, c)
 torch.testing.assert_close(centre, line.centre)
 torch.testing.assert_close(radius, line.radius)
-print(f"centre ({centre[0]:.4f}, {centre[1]:.4f}), radius {radius:.4f}; the library agrees")
-for name, (e1, e2) in zip(("starts", "ends"), line.ideal_points, strict=True):
+print(f"centre ({centre[0]:.4f}, {centre[1]:.4f}), radius {radius:.4f}")
+names = "starts", "ends"
+for name, (e1, e2) in zip(names, line.ideal_points, strict=True):
     print(f"it {name} at the ideal point ({e1:.4f}, {e2:.4f})")
 
 
@@ -225,7 +231,8 @@ for name, (e1, e2) in zip(("starts", "ends"), line.ideal_points, strict=True):
 # %% id="draw-lines"
 titles = ["Poincaré disk", "Klein disk"]
 figure, canvases = viz.picture(viz.Disk, viz.Klein, size=3.0, titles=titles)
-angles = torch.tensor([[0.3, 3.0], [1.1, 4.6], [2.0, 5.6], [0.7, 0.7 + math.pi]])
+angles = [0.3, 3.0], [1.1, 4.6], [2.0, 5.6], [0.7, 0.7 + math.pi]
+angles = torch.tensor(angles)
 starts, ends = plane.ideal_point(angles).unbind(1)
 lines = plane.line_through(starts, ends)
 corner = plane.intersection(lines[0], lines[1])
@@ -235,9 +242,10 @@ for canvas in canvases:
     canvas.angle(corner, starts[0], starts[1], radius=0.18, color="blue")
 viz.show(
     figure,
-    alt="The same four lines twice. In the Poincaré disk they are circular arcs at right "
-    "angles to the rim, and one diameter; in the Klein disk they are straight chords "
-    "between the same ideal points. One angle is marked: it is larger on the left.",
+    alt="The same four lines twice. In the Poincaré disk they are circular "
+    "arcs at right angles to the rim, and one diameter; in the Klein disk "
+    "they are straight chords between the same ideal points. One angle is "
+    "marked: it is larger on the left.",
 )
 
 
@@ -254,14 +262,17 @@ viz.show(
 # %% id="neutral"
 ball, g = PoincareBall(1.0), torch.Generator().manual_seed(0)
 corners = ball.expmap0(1.5 * torch.randn(3, 100_000, 2, generator=g))
-sides, angles = plane.triangle_sides(*corners), plane.triangle_angles(*corners)
+sides = plane.triangle_sides(*corners)
+angles = plane.triangle_angles(*corners)
 outer, total = math.pi - angles[:, 0], angles.sum(-1)
+most = sides.argmax(-1), angles.argmax(-1)
+flat = (total - math.pi).abs() < 1e-6
 claims = {
     "two sides exceed the third (I.20)": 2 * sides.amax(-1) < sides.sum(-1),
-    "greatest angle, greatest side (I.18)": sides.argmax(-1) == angles.argmax(-1),
+    "greatest angle, greatest side (I.18)": most[0] == most[1],
     "outer angle > opposite ones (I.16)": outer > angles[:, 1:].amax(-1),
     "sum of angles <= 180° (Legendre)": total <= math.pi,
-    "sum of angles = 180° (I.32: the fifth)": (total - math.pi).abs() < 1e-6,
+    "sum of angles = 180° (I.32: the fifth)": flat,
 }
 for claim, holds in claims.items():
     print(f"{claim:40} {holds.sum():7,d} of {len(holds):,d}")
@@ -279,7 +290,8 @@ ell = plane.line_in_direction(F, torch.tensor([1.0, 0.0]))
 turns = math.pi * (torch.arange(10_000) + 0.5) / 10_000
 pencil = plane.line_in_direction(P, plane.ideal_point(turns))
 misses = plane.relation(pencil, ell) == plane.Relation.ULTRAPARALLEL
-print(f"{misses.sum() / len(misses):.3f} of the lines through P miss the line")
+share = misses.sum() / len(misses)
+print(f"{share:.3f} of the lines through P miss the line")
 
 
 # %% id="draw-pencil"
@@ -297,9 +309,10 @@ disk.point(P, "$P$"), disk.point(F, "$F$")
 disk.point(ell.ideal_points, ideal=True)
 viz.show(
     figure,
-    alt="A line l and a point P at distance 1 from it, with the perpendicular PF. Two "
-    "limiting parallels through P end in the two ideal points of l. The flatter lines "
-    "through P, between them, miss l; the steeper ones meet it.",
+    alt="A line l and a point P at distance 1 from it, with the "
+    "perpendicular PF. Two limiting parallels through P end in the two "
+    "ideal points of l. The flatter lines through P, between them, miss l; "
+    "the steeper ones meet it.",
 )
 
 
@@ -325,10 +338,13 @@ for c, d in ((1.0, 1.0), (1.0, 0.1), (10.0, 1.0)):
     library = plane.angle_of_parallelism(d, c)
     F = math.tanh(math.sqrt(c) * d / 2) / math.sqrt(c) * down
     end = plane.line_in_direction(F, right, c).ideal_points[1]
-    measured = plane.triangle_angles(P, F, end, c)[0]  # its third corner is ideal
-    torch.testing.assert_close(torch.tensor([scratch, measured]), library.expand(2))
+    # The third corner of this triangle is ideal.
+    measured = plane.triangle_angles(P, F, end, c)[0]
+    found = torch.tensor([scratch, measured])
+    torch.testing.assert_close(found, library.expand(2))
     print(f"{c:4} {d:4} {math.degrees(library):9.3f}", end="")
-    print(f" {math.tan(measured / 2):11.6f} {math.exp(-math.sqrt(c) * d):17.6f}")
+    half, curve = math.tan(measured / 2), math.exp(-math.sqrt(c) * d)
+    print(f" {half:11.6f} {curve:17.6f}")
 
 
 # %% [markdown] id="parallel-answer"
@@ -340,17 +356,20 @@ for c, d in ((1.0, 1.0), (1.0, 0.1), (10.0, 1.0)):
 figure, ax = viz.chart(5.6, 3.0)
 d = torch.linspace(0, 4, 200)
 for c, style in ((0.1, "-"), (1.0, "--"), (10.0, ":")):
-    ax.plot(d, plane.angle_of_parallelism(d, c).rad2deg(), style, label=f"$c = {c:g}$")
+    angle = plane.angle_of_parallelism(d, c).rad2deg()
+    ax.plot(d, angle, style, label=f"$c = {c:g}$")
 ax.axhline(90, color=grey, lw=1)
-ax.text(4, 91, "Euclid: 90° at every distance", ha="right", va="bottom", color=grey)
-ax.set(xlabel="distance $d$ of $P$ from the line", ylabel=r"$\Pi(d)$ in degrees")
+place = {"ha": "right", "va": "bottom", "color": grey}
+ax.text(4, 91, "Euclid: 90° at every distance", **place)
+ax.set_xlabel("distance $d$ of $P$ from the line")
+ax.set_ylabel(r"$\Pi(d)$ in degrees")
 ax.set(ylim=(0, 103), yticks=range(0, 91, 30))
 ax.legend(loc="center right")
 viz.show(
     figure,
-    alt="The angle of parallelism against the distance, for curvatures 0.1, 1 and 10: "
-    "it starts at 90 degrees and falls to zero, the faster the larger c. Euclid's "
-    "constant 90 degrees is the limit of c to 0.",
+    alt="The angle of parallelism against the distance, for curvatures "
+    "0.1, 1 and 10: it starts at 90 degrees and falls to zero, the faster "
+    "the larger c. Euclid's constant 90 degrees is the limit of c to 0.",
 )
 
 
@@ -407,9 +426,11 @@ n = 4000 if full else 1000
 axis = (torch.arange(n) + 0.5) / n - 0.5
 grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
 sides = [plane.line_through(p, q, c) for p, q in ((A, B), (B, C), (C, A))]
-inside = torch.stack([plane.signed_distance(side, grid) > 0 for side in sides]).all(0)
+inside = [plane.signed_distance(side, grid) > 0 for side in sides]
+inside = torch.stack(inside).all(0)
 density = (2 / (1 - c * (grid**2).sum(-1))) ** 2
-print(f"{inside.sum():,d} little squares: {(density * inside).sum() / n**2:.3f}")
+area = (density * inside).sum() / n**2
+print(f"{inside.sum():,d} little squares: {area:.3f}")
 print(f"(pi - sum of angles)/c: {(math.pi - scratch.sum()) / c:.3f}")
 print(f"plane.triangle_area:    {plane.triangle_area(A, B, C, c):.3f}")
 
@@ -419,10 +440,11 @@ print(f"plane.triangle_area:    {plane.triangle_area(A, B, C, c):.3f}")
 # > the sides, then double again and again. What do the angles do? What does the area do: grow by 4, by 2, or else?
 
 # %% id="size"
-directions = plane.ideal_point(math.pi / 2 + 2 * math.pi / 3 * torch.arange(3))
+turns = math.pi / 2 + 2 * math.pi / 3 * torch.arange(3)
+directions = plane.ideal_point(turns)
 
 
-def equilateral(side):  # its circumradius R: sinh(side/2) = sinh(R) sin(60 degrees)
+def equilateral(side):  # circumradius R: sinh(side/2) = sinh(R) sin(60°)
     radius = math.asinh(math.sinh(side / 2) / math.sin(math.pi / 3))
     return math.tanh(radius / 2) * directions
 
@@ -430,9 +452,11 @@ def equilateral(side):  # its circumradius R: sinh(side/2) = sinh(R) sin(60 degr
 print("  side   angle    area")
 for side in (0.01, 1, 2, 4, 8, 16):
     corners = equilateral(side)
-    angle, area = plane.triangle_angles(*corners)[0], plane.triangle_area(*corners)
+    angle = plane.triangle_angles(*corners)[0]
+    area = plane.triangle_area(*corners)
     print(f"{side:6} {math.degrees(angle):7.3f} {area:7.4f}")
-print(f"   inf   0.000 {plane.triangle_area(*directions):7.4f}, and pi is {math.pi:.4f}")
+largest = plane.triangle_area(*directions)
+print(f"   inf   0.000 {largest:7.4f}, and pi is {math.pi:.4f}")
 
 
 # %% id="draw-triangles"
@@ -443,9 +467,10 @@ for side, color in ((4, "blue"), (2, "orange"), (1, "yellow")):
 disk.point(directions, ideal=True)
 viz.show(
     figure,
-    alt="Equilateral triangles about the centre with sides 1 (yellow), 2 (orange), 4 "
-    "(dark blue) and infinity (light blue). The larger they are, the thinner are their "
-    "corners; the ideal triangle has three angles of zero and the area pi.",
+    alt="Equilateral triangles about the centre with sides 1 (yellow), 2 "
+    "(orange), 4 (dark blue) and infinity (light blue). The larger they "
+    "are, the thinner are their corners; the ideal triangle has three "
+    "angles of zero and the area pi.",
 )
 
 
@@ -471,7 +496,8 @@ viz.show(
 
 # %% id="quadrilateral-scratch"
 def corner_angle(corners, i):
-    return plane.triangle_angles(corners[i], corners[i - 1], corners[(i + 1) % 4])[0]
+    before, after = corners[i - 1], corners[(i + 1) % 4]
+    return plane.triangle_angles(corners[i], before, after)[0]
 
 
 a, b, base, leg = 0.7, 0.9, 1.4, 0.8
@@ -483,28 +509,33 @@ scratch = {
 }
 library = plane.lambert_angle(a, b), plane.saccheri_angle(base, leg)
 measured = corner_angle(lambert, 2), corner_angle(saccheri, 2)
-torch.testing.assert_close(torch.tensor(list(scratch.values())), torch.stack(library))
+by_hand = torch.tensor(list(scratch.values()))
+torch.testing.assert_close(by_hand, torch.stack(library))
 torch.testing.assert_close(torch.stack(measured), torch.stack(library))
 for name, angle in scratch.items():
-    print(f"{name}: {math.degrees(angle):.3f} degrees; library and drawing agree")
+    print(f"{name}: {math.degrees(angle):.3f}°; library and drawing agree")
 
 
 # %% id="draw-quadrilaterals"
-figure, (one, two) = viz.picture(viz.Disk, viz.Disk, size=3.0, titles=["Saccheri", "Lambert"])
+titles = ["Saccheri", "Lambert"]
+figure, (one, two) = viz.picture(*[viz.Disk] * 2, size=3.0, titles=titles)
 one.polygon(saccheri, fill="sky"), two.polygon(lambert, fill="sky")
 for i in range(4):
     neighbours = (i - 1) % 4, (i + 1) % 4
     name = r"$\sigma$" if i > 1 else None
-    one.angle(saccheri[i], *saccheri[list(neighbours)], label=name, radius=0.15)
+    arms = saccheri[list(neighbours)]
+    one.angle(saccheri[i], *arms, label=name, radius=0.15)
     name = r"$\varphi$" if i == 2 else None
-    two.angle(lambert[i], *lambert[list(neighbours)], label=name, radius=0.15)
+    arms = lambert[list(neighbours)]
+    two.angle(lambert[i], *arms, label=name, radius=0.15)
 one.equidistant(plane.line_through(*saccheri[:2]), leg, style="--")
 viz.show(
     figure,
-    alt="Left: a Saccheri quadrilateral, with right angles at the base and two equal acute "
-    "summit angles sigma. Dashed: all points as far from the base as the two upper corners; "
-    "the curve is not the straight summit. Right: a Lambert quadrilateral, with three right angles and an "
-    "acute fourth angle phi.",
+    alt="Left: a Saccheri quadrilateral, with right angles at the base and "
+    "two equal acute summit angles sigma. Dashed: all points as far from "
+    "the base as the two upper corners; the curve is not the straight "
+    "summit. Right: a Lambert quadrilateral, with three right angles and "
+    "an acute fourth angle phi.",
 )
 
 # %% [markdown] id="predict-lambert"
@@ -515,8 +546,9 @@ origin, on_a, _, on_b = plane.lambert_quadrilateral(1.0, 1.0)
 up = plane.perpendicular(plane.line_through(origin, on_a), on_a)
 across = plane.perpendicular(plane.line_through(origin, on_b), on_b)
 print("the library's fourth angle:", plane.lambert_angle(1.0, 1.0).item())
-print(f"sinh(1) sinh(1) = {math.sinh(1) ** 2:.4f}, and no cosine is larger than 1")
-print("the two other sides:", plane.Relation(plane.relation(up, across).item()).name)
+print(f"sinh(1) sinh(1) = {math.sinh(1) ** 2:.4f}: no cosine is that large")
+others = plane.relation(up, across).item()
+print("the two other sides:", plane.Relation(others).name)
 print(f"their distance: {plane.line_distance(up, across):.4f}")
 print(f"the limit for a = b is asinh(1) = {math.asinh(1):.4f}")
 
@@ -524,15 +556,18 @@ print(f"the limit for a = b is asinh(1) = {math.asinh(1):.4f}")
 # %% id="draw-lambert-fails"
 figure, (disk,) = viz.picture(size=3.8)
 disk.line(up, color="red"), disk.line(across, color="red")
-disk.line(plane.common_perpendicular(up, across), color="grey", width=1.3, style="--")
-disk.segment(origin, on_a, label="$a$"), disk.segment(origin, on_b, label="$b$")
+shortest = plane.common_perpendicular(up, across)
+disk.line(shortest, color="grey", width=1.3, style="--")
+disk.segment(origin, on_a, label="$a$")
+disk.segment(origin, on_b, label="$b$")
 disk.angle(origin, on_a, on_b)
 disk.angle(on_a, origin, up.ideal_points[1])
 disk.angle(on_b, origin, across.ideal_points[0])
 viz.show(
     figure,
-    alt="For a = b = 1 the two other sides of Lambert's quadrilateral, drawn as whole lines, "
-    "never meet; they have a common perpendicular, drawn dashed.",
+    alt="For a = b = 1 the two other sides of Lambert's quadrilateral, "
+    "drawn as whole lines, never meet; they have a common perpendicular, "
+    "drawn dashed.",
 )
 
 # %% [markdown] id="lambert-answer"
@@ -553,10 +588,12 @@ viz.show(
 
 # %% id="proclus"
 ell = plane.line_through(*plane.ideal_point(torch.tensor([math.pi, 0.0])))
-above, turns = torch.tensor([0.0, 0.3]), plane.ideal_point(torch.tensor([0.0, 0.3]))
+above = torch.tensor([0.0, 0.3])
+turns = plane.ideal_point(torch.tensor([0.0, 0.3]))
 parallel, crossing = plane.line_in_direction(above, turns)
 for name, line in (("the parallel", parallel), ("the line l", ell)):
-    print(f"crossing and {name}:", plane.Relation(plane.relation(crossing, line).item()).name)
+    found = plane.relation(crossing, line).item()
+    print(f"crossing and {name}:", plane.Relation(found).name)
 
 # %% [markdown] id="break-saccheri"
 # **Khayyam and Saccheri.** Right angles at the summit? And is the curve of all points at the height of the legs
@@ -565,8 +602,10 @@ for name, line in (("the parallel", parallel), ("the line l", ell)):
 # %% id="saccheri"
 baseline = plane.line_through(saccheri[0], saccheri[1])
 middle = ball.geodesic(torch.tensor(0.5), saccheri[2], saccheri[3])
-print(f"summit angles: {math.degrees(corner_angle(saccheri, 2)):.3f} degrees")
-print(f"height of the corners {leg}, of the middle {plane.signed_distance(baseline, middle):.4f}")
+summit = math.degrees(corner_angle(saccheri, 2))
+print(f"summit angles: {summit:.3f} degrees")
+height = plane.signed_distance(baseline, middle)
+print(f"height of the corners {leg}, of the middle {height:.4f}")
 
 # %% [markdown] id="break-wallis"
 # **Wallis.** Can a triangle be enlarged and keep its angles? Draw one twice, with all its coordinates doubled.
@@ -582,7 +621,8 @@ for scale in (0.2, 0.4):
 
 # %% id="legendre"
 rays = plane.ideal_point(torch.tensor([-math.pi / 4, math.pi / 4]))
-inner, every = torch.tensor([0.8, 0.0]), math.pi * torch.arange(1, 1000) / 1000
+inner = torch.tensor([0.8, 0.0])
+every = math.pi * torch.arange(1, 1000) / 1000
 through = plane.line_in_direction(inner, plane.ideal_point(every))
 sides = plane.line_through(torch.zeros(2), rays)
 meets = [plane.intersection(through, sides[i])[:, 0] > 0 for i in (0, 1)]
@@ -600,12 +640,18 @@ def bisector(p, q):
 
 X, Y, Z = torch.tensor([[-0.7, 0.55], [0.0, 0.5], [0.7, 0.55]])
 one, two = bisector(X, Y), bisector(Y, Z)
-print("two of the bisectors:", plane.Relation(plane.relation(one, two).item()).name)
+found = plane.relation(one, two).item()
+print("two of the bisectors:", plane.Relation(found).name)
 print(f"they keep a distance of {plane.line_distance(one, two):.4f}")
 
 # %% id="draw-broken"
 titles = ["Legendre", "Farkas Bolyai"]
-figure, (left, right) = viz.picture(viz.Disk, viz.Disk, size=3.0, titles=titles)
+figure, (left, right) = viz.picture(
+    viz.Disk,
+    viz.Disk,
+    size=3.0,
+    titles=titles,
+)
 left.segment(torch.zeros(2), rays, width=2.2)
 left.line(through[::50], color="sky", width=1.0)
 left.point(inner, "$P$")
@@ -614,9 +660,10 @@ right.segment(X, Y), right.segment(Y, Z)
 right.point(torch.stack((X, Y, Z)), ["$X$", "$Y$", "$Z$"])
 viz.show(
     figure,
-    alt="Left: a right angle at the centre and lines through a point P far inside it; each "
-    "meets one side at the most. Right: three points X, Y, Z and the perpendicular bisectors "
-    "of XY and YZ, which are ultraparallel: no point has the same distance from all three.",
+    alt="Left: a right angle at the centre and lines through a point P far "
+    "inside it; each meets one side at the most. Right: three points X, Y, "
+    "Z and the perpendicular bisectors of XY and YZ, which are "
+    "ultraparallel: no point has the same distance from all three.",
 )
 
 # %% [markdown] id="break-answer"
@@ -641,7 +688,7 @@ stored = torch.tensor(0.7, dtype=torch.bfloat16)
 code = stored.view(torch.int16).item() % 2**16
 s, e, f = code >> 15, code >> 7 & 0b11111111, code & 0b1111111
 decoded = (-1) ** s * 2.0 ** (e - 127) * (1 + f / 128)
-print(f"0.7 is stored as {code:016b}: s = {s}, e = {e}, f = {f}, value {decoded}")
+print(f"0.7 is {code:016b}: s = {s}, e = {e}, f = {f}, value {decoded}")
 assert decoded == stored.item(), "our decoding and torch's differ"
 
 
@@ -659,12 +706,14 @@ viz.show(
 # > share lies within distance 1 of the centre? And which share of the *area* of the disk that they reach lies there?
 
 # %% id="bits-share"
-codes = torch.arange(0x3F80, dtype=torch.int16)  # every bfloat16 number in [0, 1)
+codes = torch.arange(0x3F80, dtype=torch.int16)  # all bfloat16 in [0, 1)
 radii = codes.view(torch.bfloat16).double()
 d = 2 * torch.atanh(radii)
-print(f"{len(d):,d} radii; the last, {radii[-1]}, is at distance {d[-1]:.3f}")
-area = (math.cosh(1) - 1) / (math.cosh(d[-1]) - 1)  # of a disk: 2 pi (cosh(r) - 1)
-print(f"within distance 1: {100 * (d < 1).double().mean():.2f} % of the numbers", end=" ")
+print(f"{len(d):,d} radii; the last, {radii[-1]}, at distance {d[-1]:.3f}")
+# The area of a disk is 2 pi (cosh(r) - 1).
+area = (math.cosh(1) - 1) / (math.cosh(d[-1]) - 1)
+share = (d < 1).double().mean()
+print(f"within distance 1: {100 * share:.2f} % of the numbers", end=" ")
 print(f"and {100 * area:.2f} % of the area")
 
 
@@ -679,9 +728,9 @@ ax.spines["left"].set_visible(False)
 ax.grid(False)
 viz.show(
     figure,
-    alt="The bfloat16 radii between one half and one as strokes on the distance axis: "
-    "dense at distance 1, ever sparser, the last one at 6.2; everything beyond rounds "
-    "to the rim.",
+    alt="The bfloat16 radii between one half and one as strokes on the "
+    "distance axis: dense at distance 1, ever sparser, the last one at "
+    "6.2; everything beyond rounds to the rim.",
 )
 
 
@@ -692,12 +741,14 @@ viz.show(
 # $\tanh(\sqrt c\,d/2)/\sqrt c$. Store it, read it back:
 
 # %% id="break-rim"
-formats = {torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}  # binary digits
+# Formats and their binary digits.
+formats = {torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
 print("distance", *(f"{str(t)[6:]:>9}" for t in formats))
 for d in (2.0, 6.0, 9.0, 16.0, 18.0, 36.0, 38.0):
-    stored = (torch.tensor(math.tanh(d / 2)).to(t).double() for t in formats)
+    x = torch.tensor(math.tanh(d / 2))
+    stored = (x.to(t).double() for t in formats)
     print(f"{d:8}", *(f"{2 * torch.atanh(x).item():9.2f}" for x in stored))
-for t, digits in formats.items():  # the last number below 1 is 1 - 2^-digits
+for t, digits in formats.items():  # the last below 1 is 1 - 2^-digits
     end = math.log(2.0 ** (digits + 1) - 1)
     print(f"{str(t)[6:]} ends at ln(2^{digits + 1} - 1) = {end:.2f}")
 
@@ -718,7 +769,8 @@ for size in (1e-2, 1e-4, 1e-6, 1e-8, 1e-12):
     others = corner + size * torch.tensor([[1.0, 0.0], [0.5, 0.8]])
     direct = plane.triangle_defect(corner, *others)
     naive = math.pi - plane.triangle_angles(corner, *others).sum()
-    print(f"{size:5.0e} {direct:10.3e}   {abs(naive - direct) < 0.01 * direct}")
+    agree = abs(naive - direct) < 0.01 * direct
+    print(f"{size:5.0e} {direct:10.3e}   {agree}")
 
 
 # %% [markdown] id="break-limiting"
@@ -731,8 +783,9 @@ P = torch.tensor([0.0, 0.4])
 print("turned by   tolerance 1e-14   default")
 for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
     turned = plane.line_through(P, plane.ideal_point(turn))
-    found = [plane.relation(turned, ell, tol=tol).item() for tol in (1e-14, None)]
-    print(f"{turn:9.0e}   {plane.Relation(found[0]).name:17} {plane.Relation(found[1]).name}")
+    found = (plane.relation(turned, ell, tol=tol) for tol in (1e-14, None))
+    one, two = (plane.Relation(code.item()).name for code in found)
+    print(f"{turn:9.0e}   {one:17} {two}")
 
 
 # %% [markdown] id="gauss"
@@ -749,15 +802,16 @@ for turn in (-1e-4, -1e-8, -1e-12, 0.0, 1e-12, 1e-8, 1e-4):
 # `plane.triangle_defect` works.)
 
 # %% id="gauss-excess"
-summits = torch.tensor([[51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]])
+summits = [51.4767, 9.7631], [51.7992, 10.6156], [50.8515, 10.4665]
+summits = torch.tensor(summits)
 north, east = summits.deg2rad().unbind(-1)
 x, y, z = north.cos() * east.cos(), north.cos() * east.sin(), north.sin()
 A, B, C = torch.stack((x, y, z), -1)
 volume = (A @ torch.linalg.cross(B, C)).abs()
 excess = 2 * torch.atan2(volume, 1 + A @ B + B @ C + C @ A)
-earth = 6383.0  # km: mean radius of curvature of the ellipsoid at 51 degrees
+earth = 6383.0  # km: mean radius of curvature of the ellipsoid at 51°
 area = excess * earth**2
-print(f"excess {excess.rad2deg() * 3600:.2f} seconds, area {area:.0f} square kilometres")
+print(f"excess {excess.rad2deg() * 3600:.2f} seconds, area {area:.0f} km²")
 
 
 # %% [markdown] id="gauss-space"
@@ -767,19 +821,19 @@ print(f"excess {excess.rad2deg() * 3600:.2f} seconds, area {area:.0f} square kil
 # Lobachevsky had already looked up instead of around, and Schwarzschild (1900) did so with better stars. In a
 # hyperbolic universe even an infinitely distant star has a parallax: the directions in which one sees it from the two
 # ends of the distance $a$ between Sun and Earth differ by $\pi/2 - \Pi(a)$. In flat space they would be parallel.
-# Stars with a parallax of 0.05 seconds or less were known.
+# Say, there are stars whose parallax is 0.05 seconds or less. (An *astronomical unit*, au, is the distance $a$.)
 
 # %% id="gauss-bound"
 second = math.radians(1 / 3600)
 c = (second / area).item()  # per square kilometre
-print(f"mountains: c < {c:.2e} / km^2, 1/sqrt(c) > {c**-0.5:,.0f} km", end=" ")
-print(f"= {c**-0.5 / earth:.1f} Earth radii")
+print(f"mountains: c < {c:.2e} / km²,", end=" ")
+print(f"1/sqrt(c) > {c**-0.5:,.0f} km = {c**-0.5 / earth:.1f} Earth radii")
 
-parallax = 0.05 * second  # pi/2 - Pi(a) = parallax, solved for x = sqrt(c) a
+parallax = 0.05 * second  # = pi/2 - Pi(a), solved for x = sqrt(c) a
 x = -math.log(math.tan((math.pi / 2 - parallax) / 2))
 shortfall = math.pi / 2 - plane.angle_of_parallelism(x).item()
 assert math.isclose(shortfall, parallax, rel_tol=1e-6)
-print(f"stars: 1/sqrt(c) > {1 / x / 1e6:.2f} million astronomical units", end=" ")
+print(f"stars: 1/sqrt(c) > {1 / x / 1e6:.2f} million au", end=" ")
 print(f"= {1 / x / 63241:.0f} light years")
 
 
@@ -793,13 +847,13 @@ print(f"= {1 / x / 63241:.0f} light years")
 # | source | quantity | paper | here |
 # |---|---|---|---|
 # | Gauss 1827, art. 28 | excess of the angle sum, Hoher Hagen, Brocken, Inselsberg | 14.85348″ | 14.86″ |
-# | Schwarzschild 1900 | least radius of a hyperbolic universe | 4 million au | 4.13 million au |
+# | Schwarzschild 1900 | least radius of a hyperbolic universe | from parallaxes | 4.13 million au, for 0.05″ |
 # | Lobachevsky 1840, § 36 | $\tan\frac12\Pi(1)$ | 0.367879 ($e^{-1}$) | 0.367879, constructed and measured |
 # | Gauss to F. Bolyai, 1832 | area of the largest triangle | finite | $3.1416/c$, the ideal triangle |
 #
-# Gauss computed for the ellipsoid of the Earth, from his own survey; we took the coordinates of the summits from a
-# map, with four decimals of a degree. Schwarzschild rounded. Lobachevsky proved his line; we built the triangle with
-# one ideal corner and measured it.
+# Gauss computed for the ellipsoid of the Earth, from his own survey; we took the coordinates of the summits from a map,
+# with four decimals of a degree. Of Schwarzschild we took the argument. Lobachevsky proved his line; we built the
+# triangle with one ideal corner and measured it.
 #
 # None of these numbers took as much as a second on one CPU core.
 #

@@ -27,7 +27,15 @@ import numpy as np
 import torch
 from torch.func import hessian, jacrev, vmap
 
-from hyplearn import HalfSpace, Klein, NormalCoordinates, PoincareBall, plane, riemann, viz
+from hyplearn import (
+    HalfSpace,
+    Klein,
+    NormalCoordinates,
+    PoincareBall,
+    plane,
+    riemann,
+    viz,
+)
 from hyplearn.viz import Explorer
 
 torch.set_default_dtype(torch.float64)
@@ -636,7 +644,11 @@ def hemisphere(c):  # its metric, from that of the half-space around it
 
 charts = {"hyperboloid": hyperboloid, "hemisphere": hemisphere}
 for kind in (PoincareBall, Klein, HalfSpace, NormalCoordinates):
-    charts[kind.__name__] = lambda c, kind=kind: riemann.metric_tensor(kind(c))
+
+    def metric_of(c, kind=kind):
+        return riemann.metric_tensor(kind(c))
+
+    charts[kind.__name__] = metric_of
 
 # %% id="measure-charts"
 rng = torch.Generator().manual_seed(0)

@@ -99,12 +99,12 @@ ax.set(aspect="equal", xlim=(-2.3, 2.3), ylim=(-1.25, 3.4))
 ax.axis("off")
 viz.show(
     figure,
-    alt="A section through the one picture: the hyperbola, under it "
-    "a half-circle, a horizontal segment through its centre (the ball), "
-    "one that touches both curves from between (Klein), and a vertical "
-    "line (the half-space). Three stars are lamps; dotted rays from them "
-    "meet the five curves in five black points, which are one and the "
-    "same point.",
+    alt="A section through the one picture: the hyperbola, under it a "
+    "half-circle, a horizontal segment through its centre (the ball), one "
+    "that touches both curves from between (Klein), and a vertical line "
+    "(the half-space). Three stars are lamps; dotted rays from them meet "
+    "the five curves in five black points, which are one and the same "
+    "point.",
 )
 
 # %% [markdown] id="section-number"
@@ -150,7 +150,8 @@ images = {
 
 # %% id="draw-space-figure"
 titles = ["lamp in the south", "lamp at the origin"]
-figure, (south, middle) = viz.space(2, size=3.2, titles=titles, view=(16, -60), zoom=1.5)
+look = {"view": (16, -60), "zoom": 1.5}
+figure, (south, middle) = viz.space(2, size=3.2, titles=titles, **look)
 
 
 def bowl(u):
@@ -215,12 +216,17 @@ def halfspace(s):
     return torch.cat([s[..., :-1], torch.ones_like(lamp)], -1) / lamp
 
 
+def hemisphere(s):
+    t = time_of(s)
+    return torch.cat([s / t, 1 / t], -1)
+
+
 shadow = {
     hl.PoincareBall: lambda s: s / (1 + time_of(s)),
     hl.Klein: lambda s: s / time_of(s),
     hl.Lorentz: lambda s: torch.cat([time_of(s), s], -1),
     hl.HalfSpace: halfspace,
-    hl.Hemisphere: lambda s: torch.cat([s / time_of(s), 1 / time_of(s)], -1),
+    hl.Hemisphere: hemisphere,
 }
 
 # %% [markdown] id="scratch-c"
@@ -234,7 +240,8 @@ start = shadow[hl.Lorentz](s) / c**0.5
 for chart, formula in shadow.items():
     x = maps.convert(start, hl.Lorentz(c), chart(c))
     assert_close(formula(s) / c**0.5, x)
-    print(f"{chart.__name__:13}{x.shape[-1]} coordinates: same as maps.convert")
+    told = f"{x.shape[-1]} coordinates: same as maps.convert"
+    print(f"{chart.__name__:13}{told}")
 
 # %% [markdown] id="isometry"
 # ## 4 · Is it the same world?
@@ -346,12 +353,12 @@ for canvas in canvases:
     canvas.point(corner, size=3)
 viz.show(
     figure,
-    alt="The same lines and circles three times. Poincare disk: lines "
-    "are arcs, circles are circles, the two dark blue lines cross at a "
-    "right angle. Half-plane: lines are half-circles on the axis, circles "
-    "are circles, the angle is right. Klein disk: lines are straight, "
-    "circles are ellipses, flatter towards the rim, and the marked angle "
-    "is not right.",
+    alt="The same lines and circles three times. Poincare disk: lines are "
+    "arcs, circles are circles, the two dark blue lines cross at a right "
+    "angle. Half-plane: lines are half-circles on the axis, circles are "
+    "circles, the angle is right. Klein disk: lines are straight, circles "
+    "are ellipses, flatter towards the rim, and the marked angle is not "
+    "right.",
 )
 
 # %% [markdown] id="conformal"
@@ -705,14 +712,14 @@ for c in (1.0, 0.5, 2.0):
 #
 # | source | quantity | paper | here |
 # |---|---|---|---|
-# | Mishne et al. 2023 | reach of the ball, float64 | about 38 | 35.6 |
-# | Mishne et al. 2023 | reach of the hyperboloid, float64 | about 19 | the product: 18; the space part: 348 |
+# | Mishne et al. 2023 | float64: the ball reaches farther | than the hyperboloid | than its product: 35.6, 18 |
+# | Mishne et al. 2023 | the same, of the space part alone | not asked | false: 35.6, 348 |
 # | Nickel and Kiela 2018 | the hyperboloid is more stable than the ball | stated | of formulas false, of depth true |
 # | Gulcehre et al. 2019 | averages are simple in Klein coordinates | stated | one point in all maps, at one price |
 #
-# Theirs are bounds derived for their number format and their formulas; ours were measured above, as the last radius at
-# which distances from the origin are right to 1 % (the product: the last at which $\langle p, p\rangle$ is right to
-# 30 %). Our ball ends a little earlier than theirs, because the library keeps its points 4 roundings inside the rim.
+# Ours were measured above, as the last radius at which distances from the origin are right to 1 % (the product: the
+# last at which $\langle p, p\rangle$ is right to 30 %). Theirs is what the abstract says of points that float64 holds
+# correctly, with the time coordinate stored; who derives it from $s$ has another answer.
 #
 # ## Three things to keep
 #

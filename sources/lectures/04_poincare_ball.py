@@ -71,8 +71,9 @@ for ring, count in ((0.0, 1), (1.0, 6), (2.0, 16), (3.0, 40)):
         disk.circle(place, 0.2, fill="blue", color="blue", width=0.8)
 viz.show(
     figure,
-    alt="Sixty-three circles of the same radius 0.2, one at the centre and the others on three rings at "
-    "distances 1, 2 and 3. All are drawn as circles, not as ellipses; they look smaller towards the rim.",
+    alt="Sixty-three circles of the same radius 0.2, one at the centre and "
+    "the others on three rings at distances 1, 2 and 3. All are drawn as "
+    "circles, not as ellipses; they look smaller towards the rim.",
 )
 
 
@@ -153,7 +154,12 @@ print("x (+) y =", [round(p, 6) for p in add(x, y, c).tolist()])
 tiling = plane.tiling(7, 3, layers=3)
 a = torch.tensor([0.5, 0.3])
 titles = ["the world", r"$a\,\oplus$ the world"]
-figure, (left, right) = viz.picture(viz.Disk, viz.Disk, size=3.0, titles=titles)
+figure, (left, right) = viz.picture(
+    viz.Disk,
+    viz.Disk,
+    size=3.0,
+    titles=titles,
+)
 for disk, move in ((left, lambda p: p), (right, lambda p: add(a, p))):
     for layer, color in enumerate(["orange", "sky", "blue", "sky"]):
         tiles = move(tiling.tiles[tiling.layer == layer])
@@ -161,9 +167,10 @@ for disk, move in ((left, lambda p: p), (right, lambda p: add(a, p))):
 right.point(a, "$a$", size=4)
 viz.show(
     figure,
-    alt="Left: four layers of heptagons about the centre. Right: the same heptagons after a was added to every "
-    "corner: the central tile now sits at a, up on the right; all are still regular, "
-    "and some at the lower left have grown.",
+    alt="Left: four layers of heptagons about the centre. Right: the same "
+    "heptagons after a was added to every corner: the central tile now "
+    "sits at a, up on the right; all are still regular, and some at the "
+    "lower left have grown.",
 )
 p, q = tiling.vertices[:300], tiling.vertices[-300:]
 change = (ball.dist(add(a, p), add(a, q)) - ball.dist(p, q)).abs().max()
@@ -278,9 +285,10 @@ disk.point(ends[0], r"$x\oplus y$", color="blue")
 disk.point(ends[1], r"$y\oplus x$", color="red")
 viz.show(
     figure,
-    alt="From the centre to x and on to x plus y in blue, to y and on to y plus x in red. In flat space the two "
-    "ways would close to a square; here they end at different points of one grey circle about the centre. "
-    "The triangle 0, x, x plus y is shaded.",
+    alt="From the centre to x and on to x plus y in blue, to y and on to y "
+    "plus x in red. In flat space the two ways would close to a square; "
+    "here they end at different points of one grey circle about the "
+    "centre. The triangle 0, x, x plus y is shaded.",
 )
 
 # %% [markdown] id="gyration"
@@ -379,8 +387,10 @@ disk.ax.plot(*wrong.T, ":o", ms=3, color=viz.COLORS["red"], lw=1.2)
 disk.point(torch.stack((x1, y1)), ["$x$", "$y$"])
 viz.show(
     figure,
-    alt="The geodesic from x to y in blue, an arc that bends towards the centre, with seven points at equal distances; "
-    "in the picture they crowd towards the ends. Dotted in red, the flat interpolation, along the chord.",
+    alt="The geodesic from x to y in blue, an arc that bends towards the "
+    "centre, with seven points at equal distances; in the picture they "
+    "crowd towards the ends. Dotted in red, the flat interpolation, along "
+    "the chord.",
 )
 
 # %% [markdown] id="exp"
@@ -443,8 +453,9 @@ for steps, color in ((1, "orange"), (2, "green"), (3, "blue")):
 disk.point(here, "$x$")
 viz.show(
     figure,
-    alt="Sixteen geodesics leave the point x in all directions. The points at distances 0.6, 1.2 and 1.8 "
-    "on them lie on three circles, which are Euclidean circles, too, but not about x.",
+    alt="Sixteen geodesics leave the point x in all directions. The points "
+    "at distances 0.6, 1.2 and 1.8 on them lie on three circles, which are "
+    "Euclidean circles, too, but not about x.",
 )
 
 # %% [markdown] id="transport"
@@ -500,7 +511,7 @@ for i in range(3):
 angle = math.atan2(v[1], v[0]) - math.atan2(v0[1], v0[0])
 defect = plane.triangle_defect(*corners).item()
 print(f"the arrow comes back turned by {math.degrees(angle):.4f} degrees")
-print(f"minus the defect of the triangle: {-math.degrees(defect):.4f} degrees")
+print(f"minus the defect of the triangle: {-math.degrees(defect):.4f}")
 
 # %% id="draw-carry"
 figure, (disk,) = viz.picture(size=4.4)
@@ -519,8 +530,9 @@ for place, tip, color in zip(stations, tips, colors, strict=True):
     )
 viz.show(
     figure,
-    alt="A triangle with arrows along its sides, which are one arrow, carried round counter-clockwise. It starts at "
-    "the lower left corner pointing up, in red, and comes back to it turned clockwise, in orange.",
+    alt="A triangle with arrows along its sides, which are one arrow, "
+    "carried round counter-clockwise. It starts at the lower left corner "
+    "pointing up, in red, and comes back to it turned clockwise, in orange.",
 )
 
 # %% [markdown] id="limit"
@@ -603,18 +615,22 @@ kinds = (5, 4), (4, 5), (3, 7)
 titles = [f"{{{p}, {q}}}" for p, q in kinds]
 figure, canvases = viz.picture(*[viz.Disk] * 3, size=2.05, titles=titles)
 layers = 4 + 2 * full, 4 + 2 * full, 7 + 2 * full
-tilings = [plane.tiling(p, q, n) for (p, q), n in zip(kinds, layers, strict=True)]
+sizes = zip(kinds, layers, strict=True)
+tilings = [plane.tiling(p, q, n) for (p, q), n in sizes]
 for disk, each in zip(canvases, tilings, strict=True):
     for layer in range(int(each.layer.max()) + 1):
         color = ("blue", "sky")[layer % 2] if layer else "orange"
-        disk.polygon(each.tiles[each.layer == layer], fill=color, alpha=0.5, width=0.4)
+        tiles = each.tiles[each.layer == layer]
+        disk.polygon(tiles, fill=color, alpha=0.5, width=0.4)
 viz.show(
     figure,
-    alt="Three tilings of the disk: pentagons, four around a corner; squares, five around a corner; triangles, seven "
-    "around a corner. The tiles are coloured by layers around an orange one in the centre.",
+    alt="Three tilings of the disk: pentagons, four around a corner; "
+    "squares, five around a corner; triangles, seven around a corner. The "
+    "tiles are coloured by layers around an orange one in the centre.",
 )
 for (p, q), each in zip(kinds, tilings, strict=True):
-    print(f"{{{p}, {q}}}: tiles in each layer", each.layer.bincount().tolist())
+    sizes = each.layer.bincount().tolist()
+    print(f"{{{p}, {q}}}: tiles in each layer {sizes}")
 
 # %% [markdown] id="predict-growth"
 # In the flat chessboard $\{4, 4\}$ the layer $k$ has $4k$ tiles. Look at the numbers: here the layers grow
