@@ -610,6 +610,9 @@ for name, (make, *sets) in data.items():
 # | $10^{-3}$ | .506 ± .009 | .505 ± .015 | 10.7 and 28.3 |
 # | $3\cdot10^{-3}$ | .531 ± .014 | .530 ± .013 | 10.6 and 27.0 |
 #
+# The price was higher once: HypLL's train step of the same network takes about ten times ours
+# (`python -m benchmarks.layers`). It unfolds the images, and makes some eighty passes over the copies.
+#
 # ## 8 · The other road: layers on the hyperboloid
 #
 # A point of the hyperboloid is $(t, s)$ with $t = \sqrt{1/c + |s|^2}$. Chen et al. (2022) multiply these coordinates by
@@ -750,7 +753,7 @@ answer = torch.stack([midpoint(v, row) for row in weights])
 close(layer(n[None])[0], answer)
 print("from scratch and hnn.HAttention agree")
 move = isometries.translation(torch.zeros(4), n[0], chart)
-qm, km, vm = (isometries.apply(move, points, chart) for points in (q, k, v))
+qm, km, vm = (isometries.apply(move, each, chart) for each in (q, k, v))
 weights = torch.softmax(-chart.cdist(qm, km), -1)
 moved = torch.stack([midpoint(vm, row) for row in weights])
 close(moved, isometries.apply(move, answer, chart))
@@ -847,9 +850,8 @@ for name in ("as on paper", *libraries):
 
 # %% [markdown] id="break-tail-answer"
 # On paper, $\sinh^2$ overflows at 45 and the next layer divides infinity by infinity. The library divides $w$ by its
-# largest entry before it squares (the challenge of the exercises), so nothing is NaN. But a point at distance 86, where
-# the library's sinh ends, cannot be told from its neighbours, and training does not find the way back. The clip keeps
-# it where it can.
+# largest entry before it squares (the challenge of the exercises), up to 86, where its sinh ends. In training that
+# avoids the NaN, but a network with such radii is lost all the same. The clip keeps it.
 #
 # **What float32 does without.** The same layer in float32 and in float64:
 
@@ -896,7 +898,8 @@ for name, factor in (("z = W/2", 0.5), ("z = W", 1.0)):
     for _ in range(5):
         m = linear(m, factor * flat.weight, torch.zeros(64), 1.0)
         path.append(m.norm().item())
-    print(f"{name:8} radius", " ".join(f"{radius:6.2f}" for radius in path))
+    listed = " ".join(f"{radius:6.2f}" for radius in path)
+    print(f"{name:8} radius {listed}")
 
 # %% [markdown] id="table"
 # Nothing crashes here either. The second network only starts with radii at which training is hard.
@@ -905,10 +908,10 @@ for name, factor in (("z = W/2", 0.5), ("z = W", 1.0)):
 #
 # | source | quantity | paper | here |
 # |---|---|---|---|
-# | Shimizu et al. 2021, abstract | parameters of a classifier, 84 to 10 | no more than flat | 850, flat 850 |
-# | Shimizu et al. 2021, section 3.1 | the same for Ganea et al. 2018 | twice as many | 1,680 |
-# | Guo et al. 2022, abstract | clipped hyperbolic against flat, MNIST to ImageNet | "on par" | on par, digits |
-# | van Spengler 2023, Bdeir 2024 | gain over the flat twin, CIFAR-10 and 100 | 0 to 0.5 points | −0.1, CIFAR-10 |
+# | Shimizu et al. 2021, abstract | parameters of a classifier, 84 to 10 | as many as flat | 850, flat 850 |
+# | Ganea et al. 2018, eq. 25 | the same, with $p$ and $a$ for each class | $2n$ each | 1,680 |
+# | Guo et al. 2022, abstract | clipped against flat, MNIST to ImageNet | "on par" | on par, digits |
+# | fully hyperbolic CNNs, e.g. Bdeir 2024 | gain, CIFAR-10 and 100 | 0 to 0.5 points | −0.1, CIFAR-10 |
 #
 # ## Three things to keep
 #
