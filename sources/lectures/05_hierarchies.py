@@ -24,7 +24,7 @@ import os
 
 import torch
 
-from hyplearn import NormalCoordinates, PoincareBall, data, metrics, viz
+from hyplearn import NormalCoordinates, PoincareBall, data, metrics, plane, viz
 from hyplearn.embeddings import SarkarEmbedding
 from hyplearn.viz import Explorer
 
@@ -113,6 +113,40 @@ for r in (1, 2, 4, 6, 20):
 # $\frac{4\pi}{c}\sinh^2\frac{\sqrt c\,r}{2}\approx\frac\pi c e^{\sqrt c\,r}$. *In words:* in a tree, and in a
 # hyperbolic plane, most of the room is always at the rim, and each step outwards multiplies it.
 #
+# Count in the hyperbolic plane, too. In the tiling $\{7, 3\}$ of lecture 01 every corner has the area $\pi/7$ to
+# itself (the area $\pi/3$ of a heptagon, seven corners, each shared by three). So corners within $r$, times $\pi/7$,
+# must be about the area of the disk.
+
+# %% id="count-corners"
+corners_of = plane.tiling(7, 3, layers=5).vertices
+far = ball.dist0(corners_of)
+print("r  corners  their area   disk")
+for r in (1, 2, 3, 4):
+    count = int((far <= r).sum())
+    disk_area = 4 * math.pi * math.sinh(r / 2) ** 2
+    print(f"{r} {count:8} {count * math.pi / 7:11.2f} {disk_area:6.2f}")
+
+# %% id="draw-balls"
+figure, (left, right) = viz.chart(6.2, 3.1, columns=2)
+disk = viz.Disk(right)
+disk.ax.set_title("hyperbolic: 7, 35, 126, 357")
+at = torch.cartesian_prod(torch.arange(-5.0, 6), torch.arange(-5.0, 6))
+left.set(aspect="equal", title="flat: 5, 13, 29, 49")
+left.set_axis_off()
+turn = torch.linspace(0, 2 * math.pi, 200)
+for r, color in ((4, "sky"), (3, "blue"), (2, "green"), (1, "orange")):
+    left.plot(r * turn.cos(), r * turn.sin(), color=viz.COLORS[color])
+    inside = at[at.norm(dim=-1) <= r]
+    left.plot(*inside.T, "o", ms=3, color=viz.COLORS[color])
+    disk.circle(torch.zeros(2), r, color=color)
+    disk.point(corners_of[far <= r], size=2, color=color)
+viz.show(
+    figure,
+    alt="Circles of radius 1 to 4. Left, around a point of the square lattice, with 5, 13, 29 and 49 points inside. "
+    "Right, in the Poincare disk, around the centre of a tiling by heptagons, with 7, 35, 126 and 357 corners inside.",
+)
+
+# %% [markdown] id="seats-text"
 # Seat the leaves of a binary tree: on level $k$ there are $2^k$ of them, on a circle of radius $r_k = \ell k$, where
 # $\ell$ is the length of an edge. The room that each one has is the circumference, divided by $2^k$:
 #
@@ -631,8 +665,8 @@ viz.show(
     "1, the grid's rises from 1.11 to 1.6; they cross near 0.7.",
 )
 for k in (0, 10, 16):
-    pair = found["tree"][k], found["grid"][k]
-    print(f"edge {scales[k]:7.3f}:", "tree {:.3f}, grid {:.3f}".format(*pair))
+    print(f"edge {scales[k]:7.3f}: tree {found['tree'][k]:.3f}", end=", ")
+    print(f"grid {found['grid'][k]:.3f}")
 
 # %% [markdown] id="table"
 # The curvature is a unit of length (lecture 04): small compared with it, everything is flat. A learned curvature that
