@@ -130,7 +130,7 @@ def _angle_cases(draw):
     yield Case((x, _beside(draw, x, 2.0, draw.number(0.4, 2.6)), 2.0), "a batch of 4 in three dimensions")
     x, y = draw.ball_points(5, c=0.5, near=0.5, far=2.0), draw.ball_points(2, 3, 5, c=0.5, near=0.5, far=2.0)
     yield Case((x, y, 0.5), "one apex against 2 x 3")
-    x = draw.ball_points(3, 2, c=2.0, near=0.5, far=1.5)
+    x = draw.ball_points(8, 2, c=2.0, near=0.5, far=1.5)
     yield Case((x, _beside(draw, x, 2.0, 1e-6), 2.0), "almost on the axis", edge=True, gradient=False, dtypes=(F64,))
     yield Case((x, _beside(draw, x, 2.0, 1e-2), 2.0), "close to the axis", edge=True, gradient=False)
     yield Case((x, 1.2 * x, 2.0), "on the axis, beyond x", edge=True, gradient=False)
@@ -147,6 +147,16 @@ def angle_by_acos(x, y, c):
     top = xy * (1 + c * xx) - xx * (1 + c * yy)
     below = xx.sqrt() * (x - y).norm(dim=-1) * (1 + c * c * xx * yy - 2 * c * xy).sqrt()
     return torch.acos((top / below).clamp(-1.0, 1.0))
+
+
+@mistake(
+    "On the axis a cosine comes out as 1 + (a rounding), and its acos is NaN. A clamp hides that and nothing else: the "
+    "digits near the axis are gone all the same. Take the angle from atan2(part across, part along)."
+)
+def angle_by_acos_of_more_than_1(x, y, c):
+    xx, yy, xy = (x * x).sum(-1), (y * y).sum(-1), (x * y).sum(-1)
+    top = xy * (1 + c * xx) - xx * (1 + c * yy)
+    return torch.acos(top / (xx.sqrt() * (x - y).norm(dim=-1) * (1 + c * c * xx * yy - 2 * c * xy).sqrt()))
 
 
 @mistake("That is the angle at the origin between x and y. The apex of the cone is x: look from there.")
@@ -220,6 +230,7 @@ ANGLE = Exercise(
     vectors=["x", "y"],
     mistakes=[
         angle_by_acos,
+        angle_by_acos_of_more_than_1,
         angle_at_the_origin,
         angle_flat,
         angle_of_the_triangle,
@@ -291,6 +302,14 @@ def energy_as_found(x, y, c, K):
     return (torch.acos(cosine.clamp(-1.0, 1.0)) - torch.asin((K / size).clamp(max=1.0))).clamp(min=0.0)
 
 
+@mistake("The product is mended, the aperture is not: on the hyperboloid its sine is 2K / (sqrt(c)|s|).")
+def energy_with_the_aperture_as_found(x, y, c, K):
+    size = x[..., 1:].norm(dim=-1)
+    product = c * ((x[..., 1:] * y[..., 1:]).sum(-1) - x[..., 0] * y[..., 0])
+    cosine = (y[..., 0] + x[..., 0] * product) / (size * (product**2 - 1).sqrt())
+    return (torch.acos(cosine) - torch.asin((K / size).clamp(max=1.0))).clamp(min=0.0)
+
+
 @mistake("Inside of the cone the energy is 0: it is the positive part of angle - aperture, max(0, ...).")
 def energy_without_the_maximum(x, y, c, K):
     size = x[..., 1:].norm(dim=-1)
@@ -331,6 +350,7 @@ ENERGY = Exercise(
         energy_product_without_c,
         energy_without_two,
         energy_aperture_without_c,
+        energy_with_the_aperture_as_found,
         energy_without_the_maximum,
         energy_swapped,
     ],
