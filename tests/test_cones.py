@@ -278,6 +278,8 @@ def test_a_killed_run_resumes_bit_for_bit(method, killed_at, tmp_path, monkeypat
 def test_bad_settings_are_named(method, name):
     with pytest.raises(ValueError, match=f"{name} must be > 0"):
         method(3, **{name: 0.0})
+    with pytest.raises(ValueError, match="negatives must be given"):
+        method(3, negatives=None)
 
 
 # --- the protocol -----------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class EntailmentEmbedding(ContrastiveEmbedding):
     contrastive embedding that is the other base of the class, at the constant rate `burn_in_lr` * lr.
 
     Args:
+        negatives: per relation, drawn anew for each.
         margin: the slack that a node should have which is not above.
     """
 
@@ -43,6 +44,8 @@ class EntailmentEmbedding(ContrastiveEmbedding):
         super().__init__(dim, **options)
         if not margin > 0:
             raise ValueError(f"margin must be > 0, got {margin}")
+        if self.negatives is None:
+            raise ValueError("negatives must be given: a margin loss cannot share those of a batch")
         self.margin = margin
 
     def _settings(self):
@@ -177,7 +180,7 @@ class OrderEmbedding(EntailmentEmbedding, EuclideanEmbedding):
     slack is |max(0, v - u)|^2."""
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=200, lr=0.1, negatives=10, burn_in=0, margin=1.0)
+        defaults = dict(epochs=200, lr=0.5, negatives=10, burn_in=0, margin=1.0)
         super().__init__(dim, **{"squared": False} | defaults | options)
 
     def _slack(self, u, v):

@@ -126,8 +126,8 @@ opposite = torch.tensor([math.cosh(1.0), -math.sinh(1.0), 0.0])
 def found(x, y, c, K):
     size = x[..., 1:].norm(dim=-1)
     product = (x[..., 1:] * y[..., 1:]).sum(-1) - x[..., 0] * y[..., 0]
-    cosine = (y[..., 0] + x[..., 0] * product) / (size * (product**2 - 1).sqrt())
-    angle = torch.acos(cosine.clamp(-1, 1))
+    below = size * (product**2 - 1).sqrt()
+    angle = torch.acos(((y[..., 0] + x[..., 0] * product) / below).clamp(-1, 1))
     aperture = torch.asin(K / size)
     return (angle - aperture).clamp(min=0.0)
 
