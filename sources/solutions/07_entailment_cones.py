@@ -17,8 +17,8 @@
 # The same functions are tested once more with other inputs when you hand in; those hidden checks give the points. (The
 # library's own cones are switched off then.)
 #
-# **What holds everywhere.** Space has curvature $-c$ with a number $c > 0$, a Python float; cones have the width $K > 0$,
-# another one. Tensors are `float32` or `float64`, results have the dtype of the input, and no argument is changed.
+# **What holds everywhere.** Space has curvature $-c$ with a number $c > 0$, a Python float; cones have the width
+# $K > 0$, another one. Tensors are `float32` or `float64`, results have the dtype of the input, and no argument is changed.
 # Coordinates are the last dimension, and the geometric functions work on a whole batch at once: the `...` in a shape
 # stands for any number of leading dimensions, none included, which broadcast as usual in torch.
 
@@ -74,7 +74,7 @@ check(half_aperture, hidden=True)
 # $$\cos\Xi(x, y) = \frac{\langle x, y\rangle(1 + c|x|^2) - |x|^2(1 + c|y|^2)}
 # {|x|\,|x-y|\,\sqrt{1 + c^2|x|^2|y|^2 - 2c\langle x, y\rangle}},$$
 #
-# which is right, and fails the check: near the axis, where cones are decided, a cosine has forgotten half of the digits.
+# which is right, and fails the check: near the axis, where it is decided, a cosine has forgotten half of its digits.
 # Instead, remember lecture 04: bring $x$ to the centre, where geodesics are straight. Seen from there, $y$ is at
 # $-x\oplus y$, and the ball is conformal. So $\Xi$ is the *Euclidean* angle between two vectors. Which are they? (You
 # need only the direction of $-x \oplus y$; with $D = y - x$ it is that of $(1 - c|x|^2)\,D - c|D|^2\,x$.)
@@ -211,8 +211,8 @@ check(violations, hidden=True)
 # {{exercise:best_threshold}}
 #
 # An embedding gives each pair a score, small for those that it believes. To classify, one needs a threshold $t$, chosen
-# on validation data: the pairs with a score of at most $t$ are predicted to be true. With TP the predicted ones that are
-# true,
+# on validation data: the pairs with a score of at most $t$ are predicted to be true. With TP the predicted ones that
+# are true,
 #
 # $$F_1 = \frac{2\,\mathrm{TP}}{\text{number predicted} + \text{number true}}.$$
 #
