@@ -118,8 +118,8 @@ for r in (1, 2, 4, 6, 20):
 # must be about the area of the disk.
 
 # %% id="count-corners"
-corners_of = plane.tiling(7, 3, layers=5).vertices
-far = ball.dist0(corners_of)
+vertices = plane.tiling(7, 3, layers=5).vertices
+far = ball.dist0(vertices)
 print("r  corners  their area   disk")
 for r in (1, 2, 3, 4):
     count = int((far <= r).sum())
@@ -139,7 +139,7 @@ for r, color in ((4, "sky"), (3, "blue"), (2, "green"), (1, "orange")):
     inside = at[at.norm(dim=-1) <= r]
     left.plot(*inside.T, "o", ms=3, color=viz.COLORS[color])
     disk.circle(torch.zeros(2), r, color=color)
-    disk.point(corners_of[far <= r], size=2, color=color)
+    disk.point(vertices[far <= r], size=2, color=color)
 viz.show(
     figure,
     alt="Circles of radius 1 to 4. Left, around a point of the square lattice, with 5, 13, 29 and 49 points inside. "
@@ -169,7 +169,7 @@ for k in (1, 2, 4, 8, 16, 32):
 
 # %% id="draw-seats"
 def seats(ell):
-    """Every node of the tree as a tangent vector at the root."""
+    """Every node of the tree: its direction and distance from the root."""
     turn = torch.zeros(len(tree))
     for node in tree.order[1:]:
         (up,) = tree.parents[node]
@@ -179,19 +179,26 @@ def seats(ell):
     return ell * tree.depths[:, None] * way
 
 
-figure, (flat, disk) = viz.picture(
-    viz.Klein,
-    viz.Disk,
-    size=3.1,
-    titles=["flat: ever less room", r"hyperbolic, $\ell = 1$: ever more"],
-)
-plain = seats(0.9 / 6)  # straight lines are straight in the Klein disk
-plain = plain / (1 + (1 - (plain**2).sum(-1, keepdim=True)).sqrt())
-bent = ball.expmap0(seats(1.0) / 2)
-for canvas, places in ((flat, plain), (disk, bent)):
-    child, parent = tree.edges.T
-    canvas.segment(places[child], places[parent], color="blue", width=0.7)
-    canvas.point(places, size=1.8)
+def draw_flat(axes, places):
+    axes.set(aspect="equal")
+    axes.set_axis_off()
+    ends = places[tree.edges].permute(2, 1, 0)
+    axes.plot(*ends, color=viz.COLORS["blue"], lw=0.8)
+    axes.plot(*places.T, "o", ms=2.2, color=viz.COLORS["ink"])
+
+
+def draw_curved(axes, places):
+    disk = viz.Disk(axes)
+    disk.segment(*places[tree.edges].unbind(1), color="blue", width=0.8)
+    disk.point(places, size=2.2)
+
+
+# %% id="draw-trees"
+figure, (left, right) = viz.chart(6.2, 3.1, columns=2)
+draw_flat(left, seats(1.0))
+left.set_title("flat: ever less room")
+draw_curved(right, ball.expmap0(seats(1.0) / 2))
+right.set_title(r"hyperbolic, $\ell = 1$: ever more")
 viz.show(
     figure,
     alt="The same binary tree twice, levels on circles about the root. Left, in the flat plane, the nodes of a level "
@@ -344,17 +351,10 @@ for ell in (0.1, 1.0, 4.0, 16.0):
 
 # %% id="draw-contest"
 figure, (left, right) = viz.chart(6.2, 3.1, columns=2)
-left.set(aspect="equal", title="flat, trained")
-left.set_axis_off()
-x, (child, parent) = flat_places[2], tree.edges.T
-ends = torch.stack((x[child], x[parent])).permute(2, 0, 1)
-left.plot(*ends, color=viz.COLORS["blue"], lw=0.8)
-left.plot(*x.T, "o", ms=2.2, color=viz.COLORS["ink"])
-disk = viz.Disk(right)
-disk.ax.set_title(r"hyperbolic, placed, $\ell = 1.2$")
-x = SarkarEmbedding(scale=1.2).fit(tree).embedding_
-disk.segment(x[child], x[parent], color="blue", width=0.8)
-disk.point(x, size=2.2)
+draw_flat(left, flat_places[2])
+left.set_title("flat, trained")
+draw_curved(right, SarkarEmbedding(scale=1.2).fit(tree).embedding_)
+right.set_title(r"hyperbolic, placed, $\ell = 1.2$")
 viz.show(
     figure,
     alt="Left: the binary tree in the flat plane after training; some leaves lie among the wrong branches, at the end "
@@ -413,7 +413,8 @@ for name, D in (("tree", small), ("cycle of 12", ring)):
     print(f"relative {metrics.relative_delta(D):.2f}")
 
 # %% [markdown] id="predict-square"
-# The library's `gromov_delta` is the same in $O(N^2)$ memory: row after row.
+# The library's `gromov_delta` is the same in $O(N^2)$ memory: row after row. (Seen from another base point $\delta$ is at
+# most twice as large; `base=None` takes the largest.)
 #
 # > **Predict, then run (5).** A square whose corners are at distance $R$ from its centre has
 # > $\delta = (2-\sqrt2)R\approx0.586\,R$ in the flat plane. Draw it in the hyperbolic plane and let $R$ grow. What
