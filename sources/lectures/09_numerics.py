@@ -263,10 +263,10 @@ viz.show(
 )
 
 # %% [markdown] id="errors-answer"
-# Only the ball's. The other three are *differences of large numbers*: at $d = 8$ both terms of $tt' - \langle p,
-# q\rangle$ are about $e^{16}/4 = 2\cdot10^6$, their difference is $\cosh 1 = 1.54$, and float32 has seven digits. That
-# costs $e^{2d}$. The ball's $1 - |x|^2$ costs $e^d$. The library's lines are flat, from *the same coordinates*. What
-# does it do?
+# Only the ball's. The other three are *differences of large numbers*: at $d = 8$ both terms of
+# $tt' - \langle p, q\rangle$ are about $e^{16}/4 = 2\cdot10^6$, their difference is $\cosh 1 = 1.54$, and float32 has
+# seven digits. That costs $e^{2d}$. The ball's $1 - |x|^2$ costs $e^d$. The library's lines are flat, from *the same
+# coordinates*. What does it do?
 #
 # **Multiply out until no difference is left.** For instance the height above the origin, $t - 1$, where
 # $t = \sqrt{1 + |s|^2}$:
@@ -641,8 +641,8 @@ methods = {
     "ball, Adam + projection": (ball, plain(Adam), (0.001, 0.003, 0.01)),
     "normal, Riemannian SGD": (normal, rsgd(normal), (3, 10, 30)),
     "normal, SGD": (normal, plain(SGD), (10, 30, 100)),
-    "normal, Adam": (normal, plain(Adam), (0.1, 0.3, 1.0)),
-    "flat, Adam": (flat, plain(Adam), (0.1, 0.3, 1.0)),
+    "normal, Adam": (normal, plain(Adam), (0.03, 0.2, 1.0)),
+    "flat, Adam": (flat, plain(Adam), (0.003, 0.03, 0.3)),
 }
 print(f"{'':26}   rate    loss     MAP   farthest")
 for name, (M, make, rates) in methods.items():
@@ -657,12 +657,12 @@ for name, (M, make, rates) in methods.items():
 # %% [markdown] id="race-answer"
 # 1. **The two lines of Riemannian SGD are equal**: it does not know in which chart it works. That is what "Riemannian"
 #    buys, and it is worth having: nothing to tune when the chart changes.
-# 2. **Being right about the metric is not being fast.** Plain SGD in normal coordinates turns far points by $(\sinh
-#    d/d)^2$ more than the metric says, and here that helps: far out, the Riemannian gradient leaves the order of the
-#    directions as it is.
+# 2. **Being right about the metric is not being fast.** Plain SGD in normal coordinates turns far points
+#    $(\sinh d/d)^2$ times as much as Riemannian SGD does, and here that helps: far out, Riemannian steps hardly change
+#    the order of the directions.
 # 3. **The rim is the problem, not Adam.** Adam with projection in the ball puts points on the rim (35.6, the end of
 #    float64) and loses; the same Adam in normal coordinates is the best line of all.
-# 4. Flat space has no room for the tree: .45.
+# 4. Flat space of the same dimension has no room for the tree: .45.
 #
 # So: **give points normal coordinates and any optimiser you like.** A Riemannian optimiser is needed where the chart is
 # given (a pretrained ball, a Lorentz layer). This is one small tree, three dimensions, three seeds, one loss; do not
@@ -671,10 +671,10 @@ for name, (M, make, rates) in methods.items():
 #
 # ## 8 · Learned curvature, and how it collapses
 #
-# $c$ is one more number to learn; why not? First: what can it do? Distances scale, $d_c(m, n) = d_1(\sqrt c\,m, \sqrt
-# c\,n)/\sqrt c$. So if the model has a factor $\tau$ on its distances (a temperature, as in every contrastive loss),
-# then $(c, n, \tau)$ and $(kc,\ n/\sqrt k,\ \sqrt k\,\tau)$ are **one model**: the curvature is not a property of the
-# data at all, but of the unit of length.
+# $c$ is one more number to learn; why not? First: what can it do? Distances scale,
+# $d_c(m, n) = d_1(\sqrt c\,m, \sqrt c\,n)/\sqrt c$. So if the model has a factor $\tau$ on its distances (a
+# temperature, as in every contrastive loss), then $(c, n, \tau)$ and $(kc,\ n/\sqrt k,\ \sqrt k\,\tau)$ are **one
+# model**: the curvature is not a property of the data at all, but of the unit of length.
 
 # %% id="same-model"
 rng = torch.Generator().manual_seed(0)
