@@ -47,10 +47,10 @@ check = checker("08_closed_form")
 
 # %% solution="bits_needed"
 def bits_needed(d: Tensor, tol: float, c: float) -> Tensor:
-    """The number B of bits with 2^-B (1 + cosh(sqrt(c) d)) / sqrt(c) = tol. It is not rounded.
+    """The B with 2^-B (1 + cosh(sqrt(c) d)) / sqrt(c) = tol, not rounded.
 
     Args:
-        d: (...), distances from the origin, >= 0, possibly in the thousands.
+        d: (...), distances from the origin, >= 0, even thousands.
         tol: how much a distance may be off, in units of length.
         c: space has curvature -c.
 
@@ -80,12 +80,13 @@ check(bits_needed, hidden=True)
 
 # %% solution="place_children"
 def place_children(up: Tensor, count: int, r: float, c: float) -> Tensor:
-    """The places of `count` children of a node at the origin, at the distance r from it.
+    """The places of the children of a node at the origin.
 
-    Child number k = 1, ..., count is seen in the direction of `up`, turned counter-clockwise by 2 pi k / (count + 1).
+    Child k = 1, ..., count is at the distance r, in the direction of
+    `up`, turned counter-clockwise by 2 pi k / (count + 1).
 
     Args:
-        up: (..., 2), points of the disk other than the origin: where the parents are.
+        up: (..., 2), points of the disk, not the origin: the parents.
         count: number of children, >= 1.
         r: distance of every child from the origin, > 0.
         c: the plane has curvature -c.
@@ -122,11 +123,11 @@ check(place_children, hidden=True)
 
 # %% solution="reflection"
 def reflection(a: Tensor, x: Tensor, c: float) -> Tensor:
-    """The images of x under the reflection that exchanges the origin and a.
+    """The images of x under the reflection that exchanges a and the origin.
 
     Args:
         a: (..., n), points of the ball, not at the origin.
-        x: (..., n), points of the ball; the batches of a and x broadcast.
+        x: (..., n), points of the ball; the batches broadcast.
         c: space has curvature -c.
 
     Returns:
@@ -158,16 +159,20 @@ check(reflection, hidden=True)
 
 # %% solution="sarkar"
 def sarkar(parents: list[int], lengths: Tensor, c: float) -> Tensor:
-    """The nodes of a tree, placed by Sarkar's construction in the disk of curvature -c.
+    """The nodes of a tree, placed by Sarkar's construction.
 
-    The root is at the origin; child k = 0, ..., m - 1 of its m children is in the direction of the angle 2 pi k / m.
-    At any other node, child k = 1, ..., m is in the direction of the parent, turned by 2 pi k / (m + 1), after the node
-    was brought to the origin by the reflection that exchanges the two. Children are counted in the order of their
-    numbers.
+    The root is at the origin; child k = 0, ..., m - 1 of its m children
+    is in the direction of the angle 2 pi k / m. Any other node is first
+    brought to the origin by the reflection that exchanges the two; there
+    child k = 1, ..., m is in the direction of the parent, turned counter-
+    clockwise by 2 pi k / (m + 1). Children are counted in the order of
+    their numbers.
 
     Args:
-        parents: for each of the N nodes the number of its parent, smaller than its own; -1 for the root, node 0.
-        lengths: (N,), for each node the length of the edge to its parent, > 0; lengths[0] means nothing.
+        parents: for each of the N nodes the number of its parent, which
+            is smaller than its own; -1 for the root, node 0.
+        lengths: (N,), the length of the edge above each node, > 0;
+            lengths[0] means nothing.
         c: the plane has curvature -c.
 
     Returns:
@@ -220,11 +225,12 @@ check(sarkar, hidden=True)
 
 # %% solution="path_distortion"
 def path_distortion(theta: Tensor, scale: Tensor, c: float) -> Tensor:
-    """2 scale / d for two edges of length `scale` that meet at the angle theta; d is the distance of their ends.
+    """2 scale / d for two edges of length `scale` that meet at the angle
+    theta; d is the distance of their other ends.
 
     Args:
         theta: (...), angles, 0 < theta <= pi.
-        scale: (...), lengths, > 0, possibly in the thousands; the batches broadcast.
+        scale: (...), lengths, > 0, even thousands; the batches broadcast.
         c: the plane has curvature -c.
 
     Returns:
@@ -288,8 +294,10 @@ def end_to_end(lengths: Tensor, turns: Tensor, c: float) -> Tensor:
     """The distance between the ends of paths of k straight edges.
 
     Args:
-        lengths: (..., k), lengths of the edges, >= 1 / sqrt(c), possibly in the hundreds.
-        turns: (..., k - 1), angles by which the path turns left after each edge but the last, between -pi and pi.
+        lengths: (..., k), lengths of the edges, >= 1 / sqrt(c), even
+            hundreds.
+        turns: (..., k - 1), angles by which the path turns left after each
+            edge but the last, between -pi and pi.
         c: the plane has curvature -c.
 
     Returns:

@@ -70,6 +70,19 @@ def bits_of_a_bare_tolerance(d, tol, c):
     return (z + 2 * torch.log1p(torch.exp(-z)) - math.log(2 * tol)) / math.log(2)
 
 
+@mistake("One bit too many: for far points 1 + cosh z is exp(z)/2, not exp(z); and for near ones it is neither.")
+def bits_of_the_limit(d, tol, c):
+    s = math.sqrt(c)
+    return s * d / math.log(2) - math.log2(s * tol)
+
+
+@mistake("1 - rho^2 is a difference of numbers that are nearly 1, and its digits are gone: work with cosh instead.")
+def bits_of_a_rounded_radius(d, tol, c):
+    s = math.sqrt(c)
+    rho = torch.tanh(s * d / 2)
+    return torch.log2(2 / (s * (1 - rho * rho) * tol))
+
+
 BITS = Exercise(
     name="bits_needed",
     title="The price of a far point",
@@ -92,6 +105,8 @@ BITS = Exercise(
         bits_without_tolerance,
         bits_of_a_bare_tolerance,
         bits_that_overflow,
+        bits_of_the_limit,
+        bits_of_a_rounded_radius,
     ],
     # log2 of (1 + cosh z)/tol may be rounded before and after the division: two numbers that nearly cancel.
     rounding=lambda value, e: value + 8 * e,
@@ -167,6 +182,12 @@ def children_clockwise(up, count, r, c):
     return math.tanh(math.sqrt(c) * r / 2) / math.sqrt(c) * (turn.cos()[:, None] * u + turn.sin()[:, None] * across)
 
 
+@mistake("That is for one node; `up` may be a batch (..., 2): take up[..., 0], and norms over the last dimension.")
+def children_of_one_node_only(up, count, r, c):
+    angle = torch.atan2(up[1], up[0]) + 2 * math.pi * torch.arange(1, count + 1, dtype=up.dtype) / (count + 1)
+    return math.tanh(math.sqrt(c) * r / 2) / math.sqrt(c) * torch.stack((angle.cos(), angle.sin()), dim=-1)
+
+
 PLACE = Exercise(
     name="place_children",
     title="Place the children",
@@ -193,6 +214,7 @@ PLACE = Exercise(
         children_without_curvature,
         children_scaled_by_the_parent,
         children_clockwise,
+        children_of_one_node_only,
     ],
     rounding=lambda value, e: value + e,  # a direction may be rounded as an angle
 )
@@ -263,6 +285,19 @@ def reflection_about_the_centre(a, x, c):
     return (1 / (c * aa) - 1) / c * away / (away * away).sum(-1, keepdim=True)
 
 
+@mistake("That is the half-turn about the midpoint: it exchanges a and the origin, too, but keeps left and right.")
+def reflection_by_half_turn(a, x, c):
+    ax, aa, xx = ((p * q).sum(-1, keepdim=True) for p, q in ((a, x), (a, a), (x, x)))
+    return ((1 - 2 * c * ax + c * xx) * a - (1 - c * aa) * x) / (1 - 2 * c * ax + c * c * aa * xx)
+
+
+@mistake("The rim is a circle of radius 1/sqrt(c), so R^2 = |m|^2 - 1/c; you subtracted 1.")
+def reflection_with_the_rim_at_one(a, x, c):
+    aa = (a * a).sum(-1, keepdim=True)
+    away = x - a / (c * aa)
+    return a / (c * aa) + (1 / (c * c * aa) - 1) * away / (away * away).sum(-1, keepdim=True)
+
+
 REFLECTION = Exercise(
     name="reflection",
     title="The reflection isometry",
@@ -290,6 +325,8 @@ REFLECTION = Exercise(
         reflection_by_the_radius,
         reflection_not_squared,
         reflection_about_the_centre,
+        reflection_by_half_turn,
+        reflection_with_the_rim_at_one,
     ],
     # The centre of the circle is outside of the disk, up to twice its radius away for these points.
     rounding=lambda value, e: value + 2 * e,
@@ -532,6 +569,12 @@ def distortion_of_the_limit(theta, scale, c):
     return z / (z + torch.log(torch.sin(theta / 2)))
 
 
+@mistake("cosh^2 - sinh^2 cos(theta) cancels for short edges and overflows for long ones: use sinh and theta/2.")
+def distortion_by_the_law_of_cosines(theta, scale, c):
+    z = math.sqrt(c) * scale
+    return 2 * z / torch.acosh(torch.cosh(z) ** 2 - torch.sinh(z) ** 2 * torch.cos(theta))
+
+
 PATH = Exercise(
     name="path_distortion",
     title="Distortion against the scaling factor",
@@ -555,6 +598,7 @@ PATH = Exercise(
         distortion_of_flat_space,
         distortion_that_overflows,
         distortion_of_the_limit,
+        distortion_by_the_law_of_cosines,
     ],
     rounding=lambda value, e: value + 2 * e * value,
 )
