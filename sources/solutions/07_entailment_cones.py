@@ -18,9 +18,9 @@
 # library's own cones are switched off then.)
 #
 # **What holds everywhere.** Space has curvature $-c$ with a number $c > 0$, a Python float; cones have the width
-# $K > 0$, another one. Tensors are `float32` or `float64`, results have the dtype of the input, and no argument is changed.
-# Coordinates are the last dimension, and the geometric functions work on a whole batch at once: the `...` in a shape
-# stands for any number of leading dimensions, none included, which broadcast as usual in torch.
+# $K > 0$, another one. Tensors are `float32` or `float64`, results have the dtype of the input, and no argument is
+# changed. Coordinates are the last dimension, and the geometric functions work on a whole batch at once: the `...` in a
+# shape stands for any number of leading dimensions, none included, which broadcast as usual in torch.
 
 # %% id="setup"
 import math
