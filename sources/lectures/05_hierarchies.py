@@ -413,8 +413,8 @@ for name, D in (("tree", small), ("cycle of 12", ring)):
     print(f"relative {metrics.relative_delta(D):.2f}")
 
 # %% [markdown] id="predict-square"
-# The library's `gromov_delta` is the same in $O(N^2)$ memory: row after row. (Seen from another base point $\delta$ is at
-# most twice as large; `base=None` takes the largest.)
+# The library's `gromov_delta` is the same in $O(N^2)$ memory: row after row. (Seen from another base point $\delta$
+# is at most twice as large; `base=None` takes the largest.)
 #
 # > **Predict, then run (5).** A square whose corners are at distance $R$ from its centre has
 # > $\delta = (2-\sqrt2)R\approx0.586\,R$ in the flat plane. Draw it in the hyperbolic plane and let $R$ grow. What
