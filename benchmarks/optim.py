@@ -41,7 +41,7 @@ def rows() -> list[Row]:
     result = []
     for name, count, points, goal in (("10,000 points", 1, 10_000, 4.0), ("100 parameters of 10 points", 100, 10, 3.0)):
         work, why = steps(count, points)
-        times = medians(work, rounds=15)
+        times = medians(work, rounds=100)
         result.append(Row(f"RiemannianAdam / Adam, {name}", times["ours"] / times["flat"], goal))
         geoopt = times["geoopt"] / times["flat"] if "geoopt" in times else None
         result.append(Row(f"geoopt / Adam, {name}", geoopt, note=why))
