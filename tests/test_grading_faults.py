@@ -437,6 +437,7 @@ def test_a_worker_that_cannot_be_set_up_is_no_zero(tmp_path, sandbox):
     assert graded(path, sandbox).status == "graded"
 
 
+@pytest.mark.slow
 @needs_bubblewrap
 def test_no_sandbox_ends_the_run_in_one_line(tmp_path, monkeypatch):
     hand_in(tmp_path / "submitted", "ada", answered())
