@@ -558,8 +558,8 @@ for d in (1.0, 6.0):
 # %% [markdown] id="retraction-answer"
 # A tenth of the step, a hundredth of the error: first order. But the rim is near. At distance $d$ it is about $2e^{-d}$
 # away in the picture, and a step of length 1 has nearly that length there: it ends at 12, **twice** as far as it began,
-# and any longer one leaves the ball, *wherever it starts*. Retractions want steps well below 1. What the geodesic costs
-# more is in section 9: not much.
+# and a little longer one leaves the ball, *however far out it starts*. Retractions want steps well below 1. Section 9
+# says what the geodesic costs more: not much.
 #
 # ## 7 · The right chart can replace the Riemannian optimiser
 #
