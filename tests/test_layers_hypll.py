@@ -4,6 +4,9 @@ HypLL's Curvature(v)() is softplus(v), so c is handed over with the identity in 
 sqrt(c) d <= 12.2, so inputs stay within.
 """
 
+import copy
+import io
+
 import pytest
 import torch
 from torch import nn
@@ -168,3 +171,38 @@ def test_hypll_projects_float32_points_to_radius_6_and_ours_keeps_them_apart():
     theirs = hl.HLinear(2, 2, HypllBall(HypllCurvature(1.0, constraining_strategy=lambda value: value)))
     out = run(theirs, PoincareBall(1.0).from_normal(n))
     assert PoincareBall(1.0).dist0(out).max() < 6.3
+
+
+def _weights_only(layer):
+    buffer = io.BytesIO()
+    torch.save(layer.state_dict(), buffer)
+    buffer.seek(0)
+    layer.load_state_dict(torch.load(buffer, weights_only=True))
+    return layer
+
+
+def _adam(layer, x):
+    optimizer = torch.optim.Adam(layer.parameters())
+    out = layer(x)
+    (out if isinstance(out, torch.Tensor) else out.tensor).sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda layer, x: copy.deepcopy(layer),
+        lambda layer, x: _weights_only(layer),
+        lambda layer, x: layer.double(),
+        _adam,
+        lambda layer, x: torch.compile(layer, fullgraph=True, backend="eager")(x),
+    ],
+    ids=["deepcopy", "weights_only", "double", "torch.optim.Adam", "compile"],
+)
+def test_hypll_tensors_break_torchs_tools_and_ours_are_tensors(use):
+    torch._dynamo.reset()
+    ball, other = pair(1.0)
+    x = points(ball, 4, 3)
+    use(hnn.HLinear(3, 2, ball), x)
+    with pytest.raises(Exception, match=r"Manifold(Parameter|Tensor)|Weights only|torch function"):
+        use(hl.HLinear(3, 2, other), ManifoldTensor(x, manifold=other))
