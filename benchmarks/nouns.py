@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.embeddings import file
+from benchmarks.real_data import file
 from hyplearn.embeddings import EuclideanEmbedding, PoincareEmbedding, TranslationalEmbedding
 from hyplearn.manifolds import PoincareBall
 from hyplearn.metrics import rank_metrics
@@ -62,8 +62,8 @@ def train(method: str, dim: int, epochs: int, seed: int, out: Path) -> dict:
     pairs, nodes = relations()
     inner, place = inner_nodes(pairs, nodes)
     first, second = (METHODS[method](dim, seed=seed, device="cpu", **options) for options in OPTIONS[method])
-    first.epochs, second.epochs = epochs, epochs
-    first.burn_in, second.burn_in = epochs // 4, 0
+    first.epochs, first.burn_in = 120, 30
+    second.epochs, second.burn_in = epochs, 0
     own = pairs[torch.isin(pairs[:, 0], inner)]
     first.fit(torch.searchsorted(inner, own), checkpoint=out / "inner.pt", progress=False)
 
@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", choices=METHODS, default="poincare")
     parser.add_argument("--dim", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=80, help="of the second part (default 80)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sample", type=int, help="measure on so many nodes only (default: on all)")
     parser.add_argument("--out", type=Path, required=True)
