@@ -602,13 +602,14 @@ for name, (make, *sets) in data.items():
 # (Also tried, three seeds each: with $c = 0.1$ HNet has .972; with the learning rate $10^{-3}$ Net .953, HNet .955, and
 # .957 with $c = 0.1$. It would have been easy to report only those.)
 #
-# On CIFAR-10 the picture is the same. Recorded with `python -m benchmarks.cifar10 --images 20000 --epochs 4`, which
-# reads JPEG copies of the images; mean and standard deviation of three seeds, on a busy machine, one thread:
+# On CIFAR-10 the picture is the same (`benchmarks/RESULTS.md`). Recorded with `python -m benchmarks.cifar10 --images
+# 20000 --epochs 4`, which reads JPEG copies of the images; mean and standard deviation of three seeds, on a busy
+# machine, one thread:
 #
 # | learning rate | Net | HNet | CPU seconds |
 # |---|---|---|---|
-# | $10^{-3}$ | .506 ± .009 | .505 ± .015 | 10.7 and 28.3 |
-# | $3\cdot10^{-3}$ | .531 ± .014 | .530 ± .013 | 10.6 and 27.0 |
+# | $10^{-3}$ | .506 ± .009 | .504 ± .015 | 11 and 28 |
+# | $3\cdot10^{-3}$ | .531 ± .014 | .530 ± .013 | 11 and 27 |
 #
 # The price was higher once: HypLL's train step of the same network takes about ten times ours
 # (`python -m benchmarks.layers`). It unfolds the images, and makes some eighty passes over the copies.
