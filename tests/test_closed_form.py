@@ -1,5 +1,6 @@
 """Sarkar's construction against mpmath, its distortion and price in bits; h-MDS on what it keeps exactly."""
 
+import json
 import math
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import mpmath as mp
 import pytest
 import torch
 
+from hyplearn.cli import main
 from hyplearn.data import Hierarchy, balanced_tree, breadth_first_tree, random_tree
 from hyplearn.embeddings import HMDSEmbedding, SarkarEmbedding
 from hyplearn.embeddings.sarkar import bits_needed, distortion_curve, fixed_point_distance, spherical_code
@@ -263,6 +265,24 @@ def test_what_is_no_distance_matrix_is_refused(distances, message):
         HMDSEmbedding(2).fit(distances)
     with pytest.raises(ValueError, match="scale must be below 233"):
         HMDSEmbedding(2, scale=300.0).fit(balanced_tree(1, 3))
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_scale_costs_and_how_far_off_distances_are(tmp_path, capsys):
+    assert main(["embed", "@objects", "--method", "sarkar", "--dim", "2", "--out", str(tmp_path / "sarkar")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    report = json.loads((tmp_path / "sarkar" / "report.json").read_text())
+    rows = [line for line in printed if line.startswith("scale")]
+    assert len(rows) == len(report["curve"]) == 7
+    assert any(bits == 53 for _, _, bits in report["curve"])
+    for row, (scale, distortion, bits) in zip(rows, report["curve"], strict=True):
+        numbers = [float(word) for word in row.split() if word[0].isdigit()]
+        assert numbers == pytest.approx([scale, distortion, bits], rel=1e-3)
+    assert main(["embed", "@objects", "--method", "hmds", "--dim", "3", "--out", str(tmp_path / "hmds")]) == 0
+    error = json.loads((tmp_path / "hmds" / "report.json").read_text())["error"]
+    assert f"off by {100 * error:.3g} % on average" in capsys.readouterr().out
 
 
 # --- the trees of the literature --------------------------------------------------------------------------------------
