@@ -28,6 +28,7 @@ from hyplearn.training import Interruption, Processes, load_checkpoint, pick_dev
 
 ALL = 2048  # up to so many nodes, all are negatives of every batch;
 SAMPLE = 512  # of more, the batch's own nodes, all that are related to these, and so many others
+FAMILY = 16  # so many neighbours in the tree come together in a batch
 
 
 def _excluded(pairs: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
@@ -81,12 +82,13 @@ class Neighbourhoods:
         return line[self.counts[line] > 1]
 
     def batches(self, size: int, generator: torch.Generator) -> list[Tensor]:
-        """All sources, each once, `size` at a time: drawn at random; of many nodes, kin together."""
+        """All sources, each once, `size` at a time: drawn at random; of many nodes, FAMILY kin at a time."""
         count = len(self.sources)
         if len(self.counts) <= ALL:
             return list(self.sources[torch.randperm(count, generator=generator)].split(size))
-        blocks = self.sources.roll(int(torch.randint(count, (), generator=generator))).split(size)
-        return [blocks[k] for k in torch.randperm(len(blocks), generator=generator).tolist()]
+        families = self.sources.roll(int(torch.randint(count, (), generator=generator))).split(FAMILY)
+        order = torch.randperm(len(families), generator=generator).tolist()
+        return list(torch.cat([families[k] for k in order]).split(size))
 
     def of(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """The pairs (rows, v): v is related to u[rows], or the same node."""
@@ -130,7 +132,7 @@ class ContrastiveEmbedding(ABC):
         epochs: passes over the relations.
         negatives: per relation, drawn anew for each. If not given, a batch consists of nodes with all their relations,
             and shares all nodes as negatives, relations left out; if there are more than 2,048, a batch consists of
-            kin, and shares its own nodes, their relations and 512 others, weighted so that they stand for all.
+            families, and shares its own nodes, their relations and 512 others, weighted so that they stand for all.
         batch_size: relations per step; if not given, so many that an epoch has a hundred steps, but 8 to 64. With
             shared negatives: nodes per step; if not given, so many that an epoch has sixteen, but 16 to 512.
         lr: step size per relation (gradients of a batch are added, not averaged); falls linearly to `lr_end` * lr.
