@@ -40,6 +40,7 @@ from hyplearn.embeddings.sarkar import (
     fixed_point_distance,
     spherical_code,
 )
+from hyplearn.isometries import busemann
 from hyplearn.metrics import (
     average_distortion,
     rank_metrics,
@@ -250,9 +251,10 @@ for theta in (math.pi / 2, 2 * math.pi / (widest + 1)):
         d = 2 * math.asinh(math.sinh(tau) * s)
         lost, limit = 2 * tau - d, -2 * math.log(s)
         print(f"{theta:5.3f} {tau:5.0f} {lost:8.4f} {limit:8.4f}")
-star = Hierarchy(list("abc"), torch.tensor([[1, 0], [2, 0]]))
-model = SarkarEmbedding(scale=8.0).fit(star)
-close(model.distance(1, 2), torch.tensor(16.0))  # opposite: no bend
+star = Hierarchy(list("abcd"), torch.tensor([[1, 0], [2, 0], [3, 0]]))
+d = 2 * math.asinh(math.sinh(8.0) * math.sin(math.pi / 3))
+library = SarkarEmbedding(scale=8.0).fit(star)
+close(library.distance(1, 2), torch.tensor(d))
 
 # %% [markdown] id="bend-answer"
 # A node of 22 children and a parent has the angle $2\pi/23$, and its bends cost 4. So the length of an edge must be
@@ -359,6 +361,13 @@ viz.show(
 # logarithm is an ordinary `float64`, even if $D$ is in the thousands. That is what `distance` and `distances_from` do.
 
 # %% id="log-domain-run"
+D, edge, A = 1.3, 0.8, 2.0
+h2 = math.sinh((D - edge) / 2) ** 2
+h2 += math.sinh(D) * math.sinh(edge) * math.sin(A / 2) ** 2
+p = ball.expmap0(torch.tensor([D / 2, 0.0]))
+q = ball.expmap0(edge / 2 * torch.tensor([math.cos(A), math.sin(A)]))
+close(ball.dist(p, q), torch.tensor(2 * math.asinh(math.sqrt(h2))))
+
 far = SarkarEmbedding(scale=300.0).fit(mammals)
 i, j = torch.tensor([5, 60]), torch.tensor([200, 400])
 print("bits that coordinates would need:", far.bits_needed_)
@@ -474,7 +483,10 @@ ten = HMDSEmbedding(10, scale=1.0).fit(things).embedding_
 true = ball.dist(ten[:, None], ten)
 horo = HoroPCA(2, sample=100)
 flat = horo.fit(ten).transform(ten)
-logs = ball.logmap0(ball.mobius_add(-horo.mean_, ten))
+centred = ball.mobius_add(-horo.mean_, ten)
+for u, e in zip(horo.ideal_, torch.eye(2), strict=True):
+    close(busemann(flat, e, ball), busemann(centred, u, ball))
+logs = ball.logmap0(centred)
 main = torch.linalg.svd(logs, full_matrices=False).Vh[:2]
 tangent = ball.expmap0(logs @ main.T)
 titles = ["HoroPCA", "PCA of the logarithms"]
