@@ -349,8 +349,7 @@ for width in (1.0, 1.1, 1.5):
 # $$\tan\Xi = \frac{|s' - \langle s', u\rangle u|}{\sqrt c\,(x_0\langle s', u\rangle - |s|\,y_0)}.$$
 #
 # *In words:* across over along, as always; along is the part of $y$ in the direction that points outwards at $x$.
-# Vision-language models (lecture 15) train with this form, in `float32` and at half precision, because it has no
-# $1 - c|x|^2$.
+# Vision-language models (lecture 15) train with this form: it has no $1 - c|x|^2$ to lose digits in.
 
 
 # %% id="lorentz-scratch"
@@ -509,9 +508,9 @@ for share in (0.0, 0.1, 0.25, 0.5):
     print()
 
 # %% [markdown] id="f1-answer"
-# Cones are far above distances at every share. But look at *order embeddings*: three times as fast, no
+# Cones are far above distances at every share. But look at *order embeddings*: twice as fast to train, no
 # geometry at all, and on this tree as good as cones. (One split, 34 test relations: a difference of .03 is one or two
-# relations.) On WordNet's mammals, a larger and deeper hierarchy (9 levels, 1,180 nodes), which is no tree, the
+# relations.) On WordNet's mammals, a larger and deeper hierarchy (depth 9, 1,180 nodes), which is no tree, the
 # picture is another one; the table in section 11 has both. A method is never "better"; it is better *on something*.
 #
 # ## 10 · Where it breaks
@@ -590,7 +589,7 @@ for distance, half in zip(d.tolist(), theta.tolist(), strict=True):
 #
 # F1 in %, five dimensions, 50 % of the relations that follow shown:
 #
-# | method | paper: WordNet nouns, 82,114 nodes | here: WordNet mammals, 1,180 nodes | here: bundled mammals, 532 nodes |
+# | method | paper: nouns, 82,114 nodes | here: WordNet mammals, 1,180 nodes | here: bundled mammals, 532 nodes |
 # |---|---|---|---|
 # | hyperbolic cones | 92.8 | 94.7 (93.1 to 95.8) | 97.0 |
 # | Poincaré embeddings | 83.6 | 75.8 (68.5 to 82.6) | 75.8 |
@@ -602,7 +601,7 @@ for distance, half in zip(d.tolist(), theta.tolist(), strict=True):
 # published code, `params.py`. WordNet mammals: mean, and range, of three splits, each method tuned on validation pairs;
 # 25 CPU-seconds per training of cones, 5 to 11 of the others; recorded by `python -m benchmarks.cones` (it needs the
 # data). Bundled: section 9, one split. The data differ, so only the order of the rows can be compared: it is the
-# paper's for the hyperbolic methods. And by the share that is shown, on WordNet mammals (one split below 50 %):
+# paper's. And by the share that is shown, on WordNet mammals (one split below 50 %):
 #
 # | here | 0 % | 10 % | 25 % | 50 % |
 # |---|---|---|---|---|
@@ -624,7 +623,7 @@ for distance, half in zip(d.tolist(), theta.tolist(), strict=True):
 # ## Go further
 #
 # - **Octavian Ganea, Gary Bécigneul, Thomas Hofmann**, "Hyperbolic Entailment Cones for Learning Hierarchical
-#   Embeddings", ICML 2018. The paper of this lecture; section 3 has the proof that the cones are geodesically convex.
+#   Embeddings", ICML 2018. The paper of this lecture, with the proof that its cones are geodesically convex.
 # - **Ivan Vendrov, Ryan Kiros, Sanja Fidler, Raquel Urtasun**, "Order-Embeddings of Images and Language", ICLR 2016.
 #   The order by coordinates, the loss, and the idea that a caption is above its image.
 # - **Ryota Suzuki, Ryusuke Takahama, Shun Onoda**, "Hyperbolic Disk Embeddings for Directed Acyclic Graphs", ICML 2019.
