@@ -44,11 +44,13 @@ check = checker("06_poincare_embeddings")
 def contrastive_loss(near: Tensor, far: Tensor) -> Tensor:
     """The loss of each relation, from distances.
 
-    It is right for large distances as well: if all of them are 900, the loss is that of all of them 0.
+    It is right for large distances as well: if all of them are 900, the
+    loss is that of all of them 0.
 
     Args:
         near: (...), the distance d(u, v) of each relation.
-        far: (..., K), the distances d(u, v') of its K negatives; the same leading dimensions.
+        far: (..., K), the distances d(u, v') of its K negatives; the same
+            leading dimensions.
 
     Returns:
         (...), one loss for each relation.
@@ -77,13 +79,16 @@ check(contrastive_loss, hidden=True)
 
 # %% solution="riemannian_step"
 def riemannian_step(x: Tensor, gradient: Tensor, rate: float, c: float) -> Tensor:
-    """One step of Riemannian SGD with the paper's retraction, x - rate * (Riemannian gradient).
+    """One step of Riemannian SGD with the paper's retraction, x - rate *
+    (Riemannian gradient).
 
-    A point whose new coordinates are longer than (1 - 1e-5) / sqrt(c) goes back along its ray to exactly that length.
+    A point whose new coordinates are longer than (1 - 1e-5) / sqrt(c) goes
+    back along its ray to exactly that length.
 
     Args:
         x: (..., n), points of the ball.
-        gradient: (..., n), the partial derivatives of the loss in the coordinates of x.
+        gradient: (..., n), the partial derivatives of the loss in the
+            coordinates of x.
         rate: the learning rate, > 0.
         c: space has curvature -c.
 
@@ -115,13 +120,15 @@ check(riemannian_step, hidden=True)
 
 # %% solution="pick_negatives"
 def pick_negatives(u: Tensor, related: Tensor, r: Tensor) -> Tensor:
-    """For each r, the node number r (counted from 0) among those that are free for its u, in ascending order.
+    """For each r, the node number r (counted from 0) among those that are
+    free for its u, in ascending order.
 
     A node v is free for u if it is not u itself and not related to u.
 
     Args:
         u: (B,) int64, some nodes.
-        related: (B, N) bool; related[b, v] says whether v is related to u[b]. u itself is not.
+        related: (B, N) bool; related[b, v] says whether v is related to
+            u[b]. u itself is not.
         r: (B, K) int64, each below the number of free nodes of its u.
 
     Returns:
@@ -154,17 +161,23 @@ check(pick_negatives, hidden=True)
 
 # %% solution="rank_scores"
 def rank_scores(distances: Tensor, related: Tensor) -> tuple[Tensor, Tensor]:
-    """The filtered mean rank and the mean average precision of an embedding.
+    """The filtered mean rank and the mean average precision of an
+    embedding.
 
-    The mean rank is over all relations. MAP is the mean of the precision over the relations of each node, and then
-    over the nodes that have relations. No two distances from the same node are equal, and there is a relation.
+    The mean rank is over all relations. MAP is the mean of the precision
+    over the relations of each node, and then over the nodes that have
+    relations. No two distances from the same node are equal, and there is a
+    relation.
 
     Args:
-        distances: (N, N); row u holds the distances of u from all nodes, with 0 on the diagonal.
-        related: (N, N) bool; related[u, v] says whether (u, v) is a relation. The diagonal is False.
+        distances: (N, N); row u holds the distances of u from all nodes,
+            with 0 on the diagonal.
+        related: (N, N) bool; related[u, v] says whether (u, v) is a
+            relation. The diagonal is False.
 
     Returns:
-        (mean rank, MAP), two tensors of shape () with the dtype of `distances`.
+        (mean rank, MAP), two tensors of shape () with the dtype of
+        `distances`.
     """
     ### BEGIN SOLUTION
     ranks, averages = [], []
@@ -198,14 +211,17 @@ check(rank_scores, hidden=True)
 
 # %% solution="link_split"
 def link_split(relations: Tensor, direct: Tensor, dice: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Splits relations into those to learn from and `count` to predict, which are no direct edges.
+    """Splits relations into those to learn from and `count` to predict,
+    which are no direct edges.
 
-    Held out are those with the smallest dice among the relations that are not in `direct`; there are at least `count`
-    of them. Both parts keep the order of `relations`.
+    Held out are those with the smallest dice among the relations that are
+    not in `direct`; there are at least `count` of them. Both parts keep the
+    order of `relations`.
 
     Args:
         relations: (M, 2) int64, all relations (u, v), each once.
-        direct: (D, 2) int64, the direct edges; all of them are among the relations.
+        direct: (D, 2) int64, the direct edges; all of them are among the
+            relations.
         dice: (M,), a random number for each relation, all different.
         count: how many to hold out, >= 0.
 
@@ -232,7 +248,7 @@ check(link_split, hidden=True)
 # {{exercise:honest_baseline}}
 #
 # A draft says: "On 1,180 mammals in five dimensions hyperbolic space reaches MAP .98, flat space .27: curvature wins by
-# .7." The lecture measured with the same loss and budget (MAP of reconstruction):
+# .7." Measured there with the same loss and budget (MAP of reconstruction):
 #
 # | | $d = 2$ | $d = 3$ | $d = 5$ |
 # |---|---|---|---|
@@ -273,13 +289,16 @@ check(link_split, hidden=True)
 
 # %% solution="shared_slopes"
 def shared_slopes(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-    """The derivatives of the sum of the R contrastive losses of a node in each of its distances.
+    """The derivatives of the sum of the R contrastive losses of a node in
+    each of its distances.
 
-    They are right for large distances as well, where exp(-d) is 0 in the machine.
+    They are right for large distances as well, where exp(-d) is 0 in the
+    machine.
 
     Args:
         near: (..., R), the distances of the node's relations.
-        far: (..., K), the distances of the negatives that all R relations share.
+        far: (..., K), the distances of the negatives that all R relations
+            share.
 
     Returns:
         The derivatives in `near`, (..., R), and in `far`, (..., K).
