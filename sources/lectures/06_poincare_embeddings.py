@@ -490,17 +490,16 @@ for name, told in (("true", mammals.closure), ("shuffled", pairs)):
 #
 # | WordNet, mean rank / MAP | paper | here |
 # |---|---|---|
-# | 82,115 nouns, $d = 5$, reconstruction | 4.9 / .823 (table 1) | 8.2 / .820, 277 s of CPU |
-# | 82,115 nouns, $d = 10$, reconstruction | 4.02 / .851 (table 1) | 6.3 / .902, 366 s of CPU |
+# | 82,115 nouns, $d = 5$, reconstruction | 4.9 / .823 (table 1) | 5.5 / .930, 304 s of CPU |
+# | 82,115 nouns, $d = 10$, reconstruction | 4.02 / .851 (table 1) | 4.3 / .966, 345 s of CPU |
 # | 1,180 mammals, $d = 5$, reconstruction | 1.26 / .927 | 1.06 / .984, 5 s of CPU |
 # | 1,180 mammals, $d = 5$, link prediction | | 1.21 / .935; translational 2.8 / .882 |
 #
 # The lower half of the right column was recorded with `python -m benchmarks.embeddings`, the upper half with
 # `python -m benchmarks.nouns --dim 5 --out nouns5` (and `--dim 10`), which can be stopped and goes on; both need the
 # reader's copy of WordNet and are not run in this notebook. `benchmarks/RESULTS.md` has the details, and gensim beside
-# it. On the nouns (measured on the relations of 4,000 random ones) MAP reaches the paper's at
-# $d = 5$ and passes it at $d = 10$ after some minutes; the mean rank does not. It is an average that few lost nodes
-# spoil: read both numbers, never one.
+# it. On the nouns (measured on the relations of 4,000 random ones) five minutes bring MAP far above the paper's; the
+# mean rank is still worse. It is an average that few lost nodes spoil: read both numbers, never one.
 #
 # ## Three things to keep
 #
