@@ -610,8 +610,8 @@ for distance, half in zip(d.tolist(), theta.tolist(), strict=True):
 # | order embeddings | 51.0 | 61.2 | 67.6 | 67.6 |
 # | Euclidean cones | 50.3 | 82.3 | 81.4 | 85.3 |
 #
-# With nothing but the tree itself (0 %), order embeddings and flat cones are as good as hyperbolic ones, and at 10 % flat
-# cones still are: most of the gain is the *cone*; curvature pays when there is more to fit.
+# With nothing but the tree itself (0 %), order embeddings and flat cones are as good as hyperbolic ones, and at 10 %
+# flat cones still are: most of the gain is the *cone*; curvature pays when there is more to fit.
 #
 # ## Three things to keep
 #

@@ -602,9 +602,9 @@ for name, (make, *sets) in data.items():
 # (Also tried, three seeds each: with $c = 0.1$ HNet has .972; with the learning rate $10^{-3}$ Net .953, HNet .955, and
 # .957 with $c = 0.1$. It would have been easy to report only those.)
 #
-# After four epochs of CIFAR-10 the picture is the same (`benchmarks/RESULTS.md`). Recorded with `python -m benchmarks.cifar10 --images
-# 20000 --epochs 4`, which reads JPEG copies of the images; mean and standard deviation of three seeds, on a busy
-# machine, one thread:
+# After four epochs of CIFAR-10 the picture is the same (`benchmarks/RESULTS.md`). Recorded with
+# `python -m benchmarks.cifar10 --images 20000 --epochs 4`, which reads JPEG copies of the images; mean and standard
+# deviation of three seeds, on a busy machine, one thread:
 #
 # | learning rate | Net | HNet | CPU seconds |
 # |---|---|---|---|
@@ -925,8 +925,8 @@ for name, factor in (("z = W/2", 0.5), ("z = W", 1.0)):
 #    sentence; the layer returns the point that has these distances from the coordinate planes.
 # 2. **Choose the chart in which the rest is flat.** In $n = d\,\hat u$, ReLU, pooling and concatenation are torch's,
 #    exp and log cancel, and there is no rim to fall off.
-# 3. **No gain in accuracy, twice the time, and a radius to watch.** $2|z|$ multiplies distances: initialise for it, clip
-#    radii and gradients, and never claim a gain that is smaller than the spread of your seeds.
+# 3. **No gain in accuracy, twice the time, and a radius to watch.** $2|z|$ multiplies distances: initialise for it,
+#    clip radii and gradients, and never claim a gain that is smaller than the spread of your seeds.
 #
 # ## Go further
 #
