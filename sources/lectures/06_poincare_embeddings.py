@@ -497,9 +497,9 @@ for name, told in (("true", mammals.closure), ("shuffled", pairs)):
 #
 # The lower half of the right column was recorded with `python -m benchmarks.embeddings`, the upper half with
 # `python -m benchmarks.nouns --dim 5 --out nouns5` (and `--dim 10`), which can be stopped and goes on; both need the
-# reader's copy of WordNet and are not run in this notebook. `benchmarks/RESULTS.md` has the details, and gensim beside
-# it. On the nouns six minutes bring MAP far above the paper's; the mean rank is still a little worse. It is an average
-# that few lost nodes spoil: read both numbers, never one. On the mammals the translational baseline reaches MAP 1.00.
+# reader's copy of WordNet and are not run in this notebook. `benchmarks/RESULTS.md` has the details. On the nouns six
+# minutes bring MAP far above the paper's; the mean rank is still a little worse. It is an average that few lost nodes
+# spoil: read both numbers, never one. On the mammals the translational baseline reaches MAP 1.00.
 #
 # ## Three things to keep
 #
