@@ -120,6 +120,7 @@ def right_of(place: float) -> Shape:
     return lambda x, y: place - x
 
 
+SQUARE = convex((-0.7, -0.7), (0.7, -0.7), (0.7, 0.7), (-0.7, 0.7))
 SHAPES: dict = {
     "polygon": {
         "triangle": {
@@ -128,7 +129,7 @@ SHAPES: dict = {
             "thin triangle": convex((-0.35, -0.9), (0.35, -0.9), (0.0, 0.95)),
         },
         "quadrilateral": {
-            "square": convex((-0.7, -0.7), (0.7, -0.7), (0.7, 0.7), (-0.7, 0.7)),
+            "square": SQUARE,
             "rectangle": convex((-0.9, -0.42), (0.9, -0.42), (0.9, 0.42), (-0.9, 0.42)),
             "rhombus": convex((0.0, -1.0), (0.55, 0.0), (0.0, 1.0), (-0.55, 0.0)),
             "trapezoid": convex((-0.85, -0.5), (0.85, -0.5), (0.4, 0.55), (-0.4, 0.55)),
@@ -183,7 +184,7 @@ SHAPES: dict = {
         },
         "frame": {
             "triangle frame": outline(regular(3), 0.12),
-            "square frame": outline(convex((-0.7, -0.7), (0.7, -0.7), (0.7, 0.7), (-0.7, 0.7)), 0.12),
+            "square frame": outline(SQUARE, 0.12),
             "hexagon frame": outline(regular(6), 0.12),
         },
     },

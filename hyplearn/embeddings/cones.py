@@ -109,7 +109,8 @@ class _Cones(EntailmentEmbedding):
     _space: Manifold
 
     def __init__(self, dim: int = 5, *, K: float = 0.2, **options):
-        super().__init__(dim, **options)
+        defaults = dict(epochs=200, lr=0.4, negatives=10, burn_in_lr=1.2, margin=0.1)
+        super().__init__(dim, **defaults | options)
         if not K > 0:
             raise ValueError(f"K must be > 0, got {K}")
         self.K = K
@@ -152,8 +153,7 @@ class ConeEmbedding(_Cones, PoincareEmbedding):
     """
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=200, lr=0.4, negatives=10, burn_in_lr=1.2, margin=0.1)
-        super().__init__(dim, **defaults | options)
+        super().__init__(dim, **options)
         self._space = Lorentz(1.0).to(self.device)
 
     def _gradient(self, x, partial):
@@ -167,8 +167,7 @@ class EuclideanConeEmbedding(_Cones, EuclideanEmbedding):
     """
 
     def __init__(self, dim: int = 5, **options):
-        defaults = dict(epochs=200, lr=0.4, negatives=10, burn_in_lr=1.2, margin=0.1)
-        super().__init__(dim, **{"squared": False} | defaults | options)
+        super().__init__(dim, **{"squared": False} | options)
         self._space = Euclidean()
 
     def _gradient(self, x, partial):
