@@ -26,8 +26,9 @@ from torch.utils.data import TensorDataset
 
 from hyplearn import NormalCoordinates
 from hyplearn.data.images import standardised
+from hyplearn.experiments.base import accuracy
+from hyplearn.experiments.hnet import FromPixels
 from hyplearn.networks import HNet, Net
-from hyplearn.networks.command import FromPixels, accuracy
 from hyplearn.training import NonFiniteError, evaluate, fit
 
 

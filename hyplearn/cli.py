@@ -14,7 +14,7 @@ COMMANDS = {
     "start": ("hyplearn.course.commands.start", "your own copy of an exercise set"),
     "submit": ("hyplearn.course.commands.submit", "check and pack your copy"),
     "course": ("hyplearn.course.commands.course", "list, build, check and pull the notebooks"),
-    "train": ("hyplearn.networks.command", "train a network"),
+    "train": ("hyplearn.experiments.command", "train a network"),
     "grade": ("hyplearn.grading.command", "grade a folder of submissions"),
     "embed": ("hyplearn.embeddings.command", "embed a tree or graph in hyperbolic space, and measure it"),
 }

@@ -47,8 +47,8 @@ def test_a_run_is_refused_twice_and_resumed_once_asked(tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, code, message",
     [
-        (["--epochs", "0"], 2, "--epochs: must be 1 or more"),
-        (["--lr", "-1"], 2, "--lr: must be > 0"),
+        (["--epochs", "0"], 2, "epochs must be 1 or more, got 0"),
+        (["--lr", "-1"], 2, "lr must be > 0"),
         (["--data", "cifar10"], 2, "--data-dir: say where"),
         (["--chart", "globe"], 2, "invalid choice"),
     ],

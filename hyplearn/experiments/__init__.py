@@ -1,0 +1,11 @@
+"""Experiments: each file is one network on one task, with its data, loss, scores and pictures.
+
+`hyplearn train NAME` runs one, `python -m benchmarks.vision NAME` compares its twins over several seeds.
+"""
+
+from hyplearn.experiments.base import CHARTS, Data, Experiment, Result, mean_and_interval, option
+from hyplearn.experiments.hnet import HNetExperiment
+
+EXPERIMENTS: dict[str, type[Experiment]] = {"hnet": HNetExperiment}
+
+__all__ = ["CHARTS", "EXPERIMENTS", "Data", "Experiment", "Result", "mean_and_interval", "option"]
