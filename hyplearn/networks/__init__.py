@@ -1,6 +1,7 @@
 """Whole networks, built from layers."""
 
+from hyplearn.networks.encoder import ConvEncoder
 from hyplearn.networks.hnet import HNet, Net
 from hyplearn.networks.segmentation import SegmentationNet
 
-__all__ = ["HNet", "Net", "SegmentationNet"]
+__all__ = ["ConvEncoder", "HNet", "Net", "SegmentationNet"]
