@@ -174,7 +174,7 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float | None]:
     if len(values) < 2:
         return values[0], None
     degrees = len(values) - 1
-    quantile = _T975[degrees - 1] if degrees <= len(_T975) else 1.96 + 2.4 / degrees  # right to 0.02
+    quantile = _T975[degrees - 1] if degrees <= len(_T975) else 1.96 + 2.4 / degrees + 2.8 / degrees**2
     return statistics.mean(values), quantile * statistics.stdev(values) / len(values) ** 0.5
 
 
