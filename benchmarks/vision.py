@@ -24,7 +24,7 @@ from hyplearn.training import NonFiniteError
 
 # Settings that differ between the arms of a comparison.
 ARMS: dict[str, dict[str, dict]] = {
-    "hnet": {"hyperbolic": {}, "flat": {"flat": True}},
+    "hnet": {"hyperbolic": {}, "hyperbolic, HNN++ init": {"init": "hnn++"}, "flat": {"flat": True}},
 }
 # Data that are read from HYPLEARN_DATA instead of an official archive.
 REAL: dict[tuple[str, str], Callable[[], Data]] = {}

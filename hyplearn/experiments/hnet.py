@@ -33,6 +33,7 @@ class HNetExperiment(Experiment):
     """
 
     data: str = option("digits", "which images", choices=("digits", "cifar10"))
+    init: str = option("orthogonal", "how the layers of HNet begin", choices=("orthogonal", "hnn++"))
 
     def load(self) -> Data:
         train, test = images.load_digits() if self.data == "digits" else images.load_cifar10(self.folder())
@@ -42,7 +43,7 @@ class HNetExperiment(Experiment):
         if self.flat:
             return Net()
         manifold = self.manifold()
-        return FromPixels(manifold, HNet(manifold))
+        return FromPixels(manifold, HNet(manifold, init=self.init))
 
     def metrics(self):
         return {"accuracy": accuracy}
