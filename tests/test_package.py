@@ -23,7 +23,7 @@ PINS = dict(
 # Where the files of a course lie (course.layout) is a room of its own: `hyplearn grade` looks there as well.
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
 ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "metrics")
-TOOLS = {*ON_GEOMETRY, "layers", "losses", "data"}
+TOOLS = {*ON_GEOMETRY, "layers", "losses", "data", "uncertainty"}
 ROOMS = {
     "errors": set(),
     "data": set(),
@@ -34,6 +34,7 @@ ROOMS = {
     **dict.fromkeys(ON_GEOMETRY, GEOMETRY),
     "losses": {"data"},
     "layers": GEOMETRY | {"means"},
+    "uncertainty": GEOMETRY | {"layers"},
     "viz": GEOMETRY | TOOLS,
     "training": {"optim", "metrics", "viz", "errors"},
     "embeddings": GEOMETRY | TOOLS | {"viz", "training", "errors"},
