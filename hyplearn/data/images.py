@@ -49,13 +49,7 @@ def load_cifar10(folder: str | os.PathLike, download: bool = True) -> tuple[Tens
         FileNotFoundError: if the archive is missing and cannot be fetched; says what to put where.
         ValueError: if its checksum is wrong.
     """
-    path = Path(folder) / "cifar-10-binary.tar.gz"
-    if not path.is_file():
-        if not download:
-            raise FileNotFoundError(f"CIFAR-10 is missing: put {CIFAR10_URL} into {folder}")
-        _fetch(CIFAR10_URL, path)
-    if hashlib.md5(path.read_bytes()).hexdigest() != CIFAR10_MD5:
-        raise ValueError(f"{path} is damaged (MD5 is not {CIFAR10_MD5}); delete it and fetch {CIFAR10_URL} again")
+    path = official_file(folder, CIFAR10_URL, CIFAR10_MD5, download)
     return read_cifar10(path)
 
 
@@ -78,6 +72,23 @@ def standardised(train: Tensor, train_labels: Tensor, test: Tensor, test_labels:
     """Both parts as datasets, shifted and scaled per channel by what the training part says."""
     mean, std = train.mean((0, 2, 3), keepdim=True), train.std((0, 2, 3), keepdim=True)
     return TensorDataset((train - mean) / std, train_labels), TensorDataset((test - mean) / std, test_labels)
+
+
+def official_file(folder: str | os.PathLike, url: str, md5: str | None, download: bool = True) -> Path:
+    """The file of that address in `folder`, downloaded if it is not there, its checksum verified if one is given.
+
+    Raises:
+        FileNotFoundError: if it is missing and cannot be fetched; says what to put where.
+        ValueError: if its checksum is wrong.
+    """
+    path = Path(folder) / url.rsplit("/", 1)[1]
+    if not path.is_file():
+        if not download:
+            raise FileNotFoundError(f"{path.name} is missing: put {url} into {folder}")
+        _fetch(url, path)
+    if md5 is not None and hashlib.md5(path.read_bytes()).hexdigest() != md5:
+        raise ValueError(f"{path} is damaged (MD5 is not {md5}); delete it and fetch {url} again")
+    return path
 
 
 def _fetch(url: str, path: Path) -> None:

@@ -31,8 +31,12 @@ class ConvEncoder(nn.Module):
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
+        """What the linear map is given: (B, C, H, W) to (B, width)."""
         smallest = 2 ** len(self.blocks)
         if min(images.shape[-2:]) < smallest:
             raise ValueError(f"images must be at least {smallest} x {smallest}, got {tuple(images.shape[-2:])}")
-        return self.out(self.blocks(images).mean((-2, -1)))
+        return self.blocks(images).mean((-2, -1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.out(self.features(images))
