@@ -75,7 +75,7 @@ class Experiment(ABC):
     epochs: int = option(10, "passes over the training data")
     lr: float = option(1e-3, "Adam's learning rate")
     weight_decay: float = option(0.0, "decoupled weight decay")
-    max_norm: float | None = option(None, "bound for the norm of the gradient", kind=float)
+    max_norm: float = option(10.0, "bound for the norm of the gradient, inf for none")
     batch_size: int = option(128, "examples per step")
     seed: int = option(0, "of the first run")
     device: str = option("auto", "auto, cpu, cuda")
@@ -85,7 +85,7 @@ class Experiment(ABC):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in ("lr", "curvature", "max_norm"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
+            if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
     @abstractmethod
@@ -141,9 +141,6 @@ class Experiment(ABC):
         torch.manual_seed(self.seed)
         model = self.network(data)
         optimizer = self.optimizer(model)
-        clip = None
-        if self.max_norm is not None:
-            clip = lambda _: nn.utils.clip_grad_norm_(model.parameters(), self.max_norm)  # noqa: E731
         history = fit(
             model,
             data.train,
@@ -153,7 +150,7 @@ class Experiment(ABC):
             batch_size=self.batch_size,
             metrics=self.metrics(),
             scheduler=self.scheduler(optimizer),
-            clip=clip,
+            clip=lambda _: nn.utils.clip_grad_norm_(model.parameters(), self.max_norm),
             seed=self.seed,
             device=self.device,
             checkpoint=checkpoint,

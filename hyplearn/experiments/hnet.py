@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from hyplearn.data import images
 from hyplearn.experiments.base import Data, Experiment, accuracy, option
@@ -37,7 +38,9 @@ class HNetExperiment(Experiment):
 
     def load(self) -> Data:
         train, test = images.load_digits() if self.data == "digits" else images.load_cifar10(self.folder())
-        return Data(train, test, test)  # nothing is chosen here, so nothing is held out for choosing
+        validation = len(train) // 10
+        parts = (TensorDataset(*train[:-validation]), TensorDataset(*train[-validation:]))
+        return Data(*parts, test)
 
     def network(self, data):
         if self.flat:
