@@ -4,8 +4,9 @@
 """
 
 from hyplearn.experiments.base import CHARTS, Data, Experiment, Result, mean_and_interval, option
+from hyplearn.experiments.fewshot import FewShotExperiment
 from hyplearn.experiments.hnet import HNetExperiment
 
-EXPERIMENTS: dict[str, type[Experiment]] = {"hnet": HNetExperiment}
+EXPERIMENTS: dict[str, type[Experiment]] = {"fewshot": FewShotExperiment, "hnet": HNetExperiment}
 
 __all__ = ["CHARTS", "EXPERIMENTS", "Data", "Experiment", "Result", "mean_and_interval", "option"]
