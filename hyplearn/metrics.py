@@ -1,4 +1,4 @@
-"""How good an embedding is: ranks, average precision, distortion, F1; and how tree-like a space is (Gromov)."""
+"""Scores: ranks, average precision, distortion, F1; how tree-like a space is (Gromov); how grave mistakes are."""
 
 from collections.abc import Callable
 
@@ -224,7 +224,7 @@ def auroc(scores: Tensor, positive: Tensor) -> float:
     if not (p and n):
         raise ValueError(f"positive must mark some scores and not all, got {p} of {p + n}")
     _, place, counts = scores.unique(return_inverse=True, return_counts=True)
-    ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]  # the mean rank of equal scores
+    ranks = (counts.cumsum(0) - (counts - 1).double() / 2)[place]  # the mean rank of equal scores
     return ((ranks[positive].sum() - p * (p + 1) / 2) / (p * n)).item()
 
 
@@ -232,3 +232,50 @@ def held_out_f1(validation: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) 
     """`f1_score` of test data, (scores, which of them are true), at the threshold that is best for validation data."""
     threshold = best_threshold(*validation)
     return f1_score(test[0] <= threshold, test[1])
+
+
+# --- mistakes on a tree of classes -----------------------------------------------------------------------------------
+
+
+def accuracy_within(predicted: Tensor, true: Tensor, hops: Tensor, radius: float = 0) -> float:
+    """The share of predictions at most `radius` edges of the tree away from the true class.
+
+    Radius 0 is the ordinary accuracy. Among leaves of equal depth, radius 2 is the sibling accuracy (the same parent)
+    and radius 4 the cousin accuracy (the same grandparent).
+
+    Args:
+        predicted, true: (B,) int64 classes.
+        hops: (classes, classes) lengths of the paths between them, see `Hierarchy.tree_distances`.
+
+    Source: Long, Mettes, Shen, Snoek, "Searching for Actions on the Hyperbole", CVPR 2020, section 4.
+    """
+    return (hops[true, predicted] <= radius).double().mean().item()
+
+
+def mistake_hops(predicted: Tensor, true: Tensor, hops: Tensor) -> float:
+    """How far mistakes are from the truth: the mean of hops[true, predicted] over those, 0 if there are none.
+
+    The number of mistakes plays no part: a network with fewer of them may well have the graver ones (Bertinetto et al.,
+    "Making Better Mistakes", CVPR 2020). Arguments as for `accuracy_within`.
+    """
+    far = hops[true, predicted][predicted != true]
+    return far.double().mean().item() if len(far) else 0.0
+
+
+def hierarchical_precision(scores: Tensor, true: Tensor, hops: Tensor, k: int) -> float:
+    """Mean over examples of the share of the k best-scored classes that are among the nearest to the true one.
+
+    The nearest are all classes within the smallest radius that holds at least k of them, the true class included.
+
+    Args:
+        scores: (B, classes), more is better.
+        true: (B,) int64; hops: (classes, classes), as for `accuracy_within`.
+        k: from 1 (the ordinary accuracy) to the number of classes.
+
+    Source: Frome et al., "DeViSE: A Deep Visual-Semantic Embedding Model", NIPS 2013.
+    """
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"k must be from 1 to {scores.shape[1]}, the number of classes, got {k}")
+    radius = hops.sort(dim=1).values[:, k - 1]
+    near = hops[true] <= radius[true, None]
+    return near.gather(1, scores.topk(k).indices).double().mean().item()
