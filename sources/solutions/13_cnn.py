@@ -39,24 +39,27 @@ check = checker("13_cnn")
 
 
 def over(f, x: Tensor) -> Tensor:
-    """f(x)/x for x >= 0, and 1 at 0, for f = sinh, asinh, tanh or atanh."""
+    """f(x)/x for x >= 0, 1 at 0, for f = sinh, asinh, tanh or atanh."""
     safe = torch.where(x > 0, x, 1.0)
     return torch.where(x > 0, f(safe) / safe, 1.0)
 
 
 def exp0(v: Tensor, c: float) -> Tensor:
     """The ball's exponential map at the origin, (..., n) to (..., n)."""
-    return over(torch.tanh, math.sqrt(c) * v.norm(dim=-1, keepdim=True)) * v
+    size = math.sqrt(c) * v.norm(dim=-1, keepdim=True)
+    return over(torch.tanh, size) * v
 
 
 def log0(x: Tensor, c: float) -> Tensor:
-    """The ball's logarithm at the origin: half of the normal coordinates."""
-    return over(torch.atanh, math.sqrt(c) * x.norm(dim=-1, keepdim=True)) * x
+    """The ball's logarithm at the origin: half the normal coordinates."""
+    size = math.sqrt(c) * x.norm(dim=-1, keepdim=True)
+    return over(torch.atanh, size) * x
 
 
 def mobius_add(x: Tensor, y: Tensor, c: float) -> Tensor:
     """The Moebius sum x (+) y of points of the ball."""
-    xy, xx, yy = ((a * b).sum(-1, keepdim=True) for a, b in ((x, y), (x, x), (y, y)))
+    pairs = (x, y), (x, x), (y, y)
+    xy, xx, yy = ((a * b).sum(-1, keepdim=True) for a, b in pairs)
     top = (1 + 2 * c * xy + c * yy) * x + (1 - c * xx) * y
     return top / (1 + 2 * c * xy + c * c * xx * yy)
 
@@ -84,7 +87,7 @@ def midpoint(x: Tensor, c: float) -> Tensor:
 
 # %% solution="energy"
 def energy(logits: Tensor, temperature: float) -> Tensor:
-    """The energy score: the larger, the less the image looks like a known one.
+    """The energy score: large for images that look like no known one.
 
     Args:
         logits: (..., K), numbers of any size.
@@ -117,15 +120,19 @@ check(energy, hidden=True)
 
 
 # %% solution="false_positive_rate"
-def false_positive_rate(known: Tensor, unknown: Tensor, percent: int) -> Tensor:
-    """The share of unknown images that pass when `percent` % of the known do.
+def false_positive_rate(
+    known: Tensor,
+    unknown: Tensor,
+    percent: int,
+) -> Tensor:
+    """The share of unknown images that pass when percent % of the known do.
 
     No gradient is asked for.
 
     Args:
-        known: (N,), scores of known images; a large score means "unknown".
+        known: (N,), scores of known images; a large one means "unknown".
         unknown: (M,), scores of unknown images.
-        percent: how many of 100 known images must be accepted, from 1 to 100.
+        percent: how many of 100 known images must be accepted, 1 to 100.
 
     Returns:
         (), a number from 0 to 1, with the dtype of `known`.
@@ -159,8 +166,8 @@ check(false_positive_rate, hidden=True)
 
 # %% solution="init_planes"
 def init_planes(noise: Tensor, gain: float) -> Tensor:
-    """The normals z of a layer's planes: gain/2 times the nearest matrix with
-    orthonormal rows, or columns if K > m.
+    """The normals z of a layer's planes: gain/2 times the nearest matrix
+    with orthonormal rows, or columns if K > m.
 
     No gradient is asked for.
 
@@ -190,15 +197,17 @@ check(init_planes, hidden=True)
 # %% id="init-layers" tolerance=0.2
 try:
     torch.manual_seed(0)
-    for name, gain in ("with ReLU, gain root 2", 2**0.5), ("without, gain 1", 1.0):
+    for gain in (2**0.5, 1.0):
         n = F.normalize(torch.randn(32, 64).double(), dim=1)
         for _ in range(20):
             z = init_planes(torch.randn(64, 64).double(), gain)
             size, s = z.norm(dim=1), n.norm(dim=1, keepdim=True)
-            w = torch.sinh(2 * size * torch.asinh(over(torch.sinh, s) * n @ z.T / size))
+            a = over(torch.sinh, s) * n @ z.T / size
+            w = torch.sinh(2 * size * torch.asinh(a))
             n = over(torch.asinh, w.norm(dim=1, keepdim=True)) * w
             n = n.relu() if gain > 1 else n
-        print(f"{name:24} 1 -> {n.norm(dim=1).mean():.2f}")
+        name = "with a ReLU" if gain > 1 else "without"
+        print(f"gain {gain:.2f}, {name:11}  1 -> {n.norm(dim=1).mean():.2f}")
 except NotImplementedError:
     print("write init_planes first")
 
@@ -224,10 +233,10 @@ def residual(n: Tensor, step: Tensor, c: float) -> Tensor:
     """The Moebius sum of the shortcut of n and a step, in every pixel.
 
     Args:
-        n: (B, C, H, W), what came in: normal coordinates in dimension 1, at
-            most 1.5/sqrt(c) from the origin.
-        step: (B, C', H', W'), what the block computed, just so; C' >= C, and
-            H = stride H', W = stride W' with a whole number stride >= 1.
+        n: (B, C, H, W), what came in: normal coordinates in dimension 1,
+            at most 1.5/sqrt(c) from the origin.
+        step: (B, C', H', W'), what the block computed, just so; C' >= C,
+            and H = stride H', W = stride W' with an integer stride >= 1.
         c: all spaces have curvature -c.
 
     Returns:
@@ -301,8 +310,8 @@ def batch_norm(
         if len(x) < 2:
             raise ValueError("training needs at least two points")
         centre = midpoint(x, c)
-        distances = 2 * log0(mobius_add(-centre, x, c), c)
-        spread = distances.square().sum(-1).mean()
+        ways = 2 * log0(mobius_add(-centre, x, c), c)
+        spread = ways.square().sum(-1).mean()
         way = log0(mobius_add(-mean, centre, c), c)
         mean = mobius_add(mean, exp0(0.1 * way, c), c)
         var = 0.9 * var + 0.1 * spread
@@ -333,10 +342,10 @@ check(batch_norm, hidden=True)
 
 # %% solution="certified_radius"
 def certified_radius(v: Tensor, z: Tensor) -> Tensor:
-    """How far a point may be moved, in any direction, with its class unchanged.
+    """How far a point may be moved, in any direction, and keep its class.
 
     The class is the index of the largest logit. The result is the largest
-    radius that follows from |v_k(x) - v_k(y)| <= 2 |z_k| d(x, y) for all k.
+    radius that follows from |v_k(x) - v_k(y)| <= 2 |z_k| d(x, y).
 
     Args:
         v: (..., K), the logits of points, K >= 2.
@@ -412,13 +421,13 @@ check(certified_radius, hidden=True)
 def boundary_distance(n: Tensor, z: Tensor, r: Tensor, c: float) -> Tensor:
     """The signed distance from the points where two logits are equal.
 
-    It is positive where the first class wins. If there are no such points, it
-    is inf where the first class wins (everywhere), and -inf where the second
+    It is positive where the first class wins. If there are no such points,
+    it is inf if the first class wins (everywhere), and -inf if the second
     does. No gradient is asked for.
 
     Args:
         n: (..., m), normal coordinates of points, up to 2/sqrt(c) long.
-        z: (2, m), the normals of the two planes, of equal length, not 0.
+        z: (2, m), the normals of the planes, of equal length, not 0.
         r: (2,), half the signed distances of the planes from the origin.
         c: space has curvature -c.
 
@@ -428,8 +437,9 @@ def boundary_distance(n: Tensor, z: Tensor, r: Tensor, c: float) -> Tensor:
     ### BEGIN SOLUTION
     root, unit = math.sqrt(c), z / z.norm(dim=-1, keepdim=True)
     offset, s = 2 * root * r, root * n.norm(dim=-1, keepdim=True)
-    normals = torch.cat((offset.sinh()[:, None], offset.cosh()[:, None] * unit), -1)
-    N = normals[0] - normals[1]
+    times, spaces = offset.sinh()[:, None], offset.cosh()[:, None] * unit
+    N = torch.cat((times, spaces), -1)
+    N = N[0] - N[1]
     height = root * over(torch.sinh, s) * n @ N[1:] - s[..., 0].cosh() * N[0]
     square = N[1:] @ N[1:] - N[0] ** 2
     length = torch.where(square > 0, square, 1.0).sqrt()

@@ -187,6 +187,11 @@ def rate_rounded_down(known, unknown, percent):
     return (unknown <= threshold).to(known.dtype).mean()
 
 
+@mistake("`torch.quantile` interpolates between two scores. The threshold is one of the known scores, none in between.")
+def rate_interpolated(known, unknown, percent):
+    return (unknown <= torch.quantile(known, percent / 100)).to(known.dtype).mean()
+
+
 RATE = Exercise(
     name="false_positive_rate",
     title="How many strangers pass",
@@ -210,6 +215,7 @@ RATE = Exercise(
         rate_as_a_count,
         rate_one_further,
         rate_rounded_down,
+        rate_interpolated,
     ],
 )
 
@@ -305,6 +311,8 @@ INIT = Exercise(
         ),
     ],
     differentiable=False,
+    vectors=["noise"],
+    sets=["noise"],
     mistakes=[
         init_not_halved,
         init_without_gain,
