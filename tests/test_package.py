@@ -24,9 +24,11 @@ PINS = dict(
 GEOMETRY = {"numerics", "manifolds", "maps", "riemann"}
 ON_GEOMETRY = ("plane", "cones", "means", "isometries", "distributions", "reach", "optim", "metrics")
 TOOLS = {*ON_GEOMETRY, "layers", "losses", "data", "uncertainty"}
+ON_OUTPUTS = {"uncertainty", "attacks"}
 ROOMS = {
     "errors": set(),
     "data": set(),
+    "attacks": set(),
     "numerics": set(),
     "manifolds": {"numerics"},
     "riemann": {"numerics", "manifolds"},
@@ -39,9 +41,9 @@ ROOMS = {
     "training": {"optim", "metrics", "viz", "errors"},
     "embeddings": GEOMETRY | TOOLS | {"viz", "training", "errors"},
     "networks": GEOMETRY | TOOLS,
-    "experiments": GEOMETRY | TOOLS | {"viz", "training", "embeddings", "networks", "errors"},
+    "experiments": GEOMETRY | TOOLS | ON_OUTPUTS | {"viz", "training", "embeddings", "networks", "errors"},
     "course.layout": {"errors"},
-    "grading": GEOMETRY | TOOLS | {"embeddings", "networks", "errors", "course.layout"},
+    "grading": GEOMETRY | TOOLS | ON_OUTPUTS | {"embeddings", "networks", "errors", "course.layout"},
     "course": {"grading", "errors", "course.layout"},
     "cli": {"errors"},
 }

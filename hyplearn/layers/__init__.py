@@ -7,7 +7,13 @@ from hyplearn.layers.classifier import HMLR, GyroplaneMLR, LorentzMLR
 from hyplearn.layers.convolution import HConvolution1d, HConvolution2d, HFlatten
 from hyplearn.layers.embedding import HEmbedding
 from hyplearn.layers.linear import HLinear, MobiusLinear
-from hyplearn.layers.lorentz import LorentzConvolution2d, LorentzFullyConnected, LorentzLinear
+from hyplearn.layers.lorentz import (
+    LorentzConvolution2d,
+    LorentzFullyConnected,
+    LorentzLinear,
+    LorentzReLU,
+    LorentzResidual,
+)
 from hyplearn.layers.normalisation import HBatchNorm1d, HBatchNorm2d
 from hyplearn.layers.pooling import HAvgPool2d, HMaxPool2d
 
@@ -35,5 +41,7 @@ __all__ = [
     "LorentzFullyConnected",
     "LorentzLinear",
     "LorentzMLR",
+    "LorentzReLU",
+    "LorentzResidual",
     "MobiusLinear",
 ]

@@ -109,15 +109,23 @@ class HResidual(HSequential):
 
     Args:
         *layers: as for `HSequential`; f(x) must have the shape of x.
+        shortcut: a layer that takes the place of the first x, where f changes the shape.
     """
 
-    def __init__(self, *layers: HLayer):
+    def __init__(self, *layers: HLayer, shortcut: HLayer | None = None):
         super().__init__(*layers)
+        if shortcut is not None and shortcut.manifold is not self.manifold:
+            raise ValueError("HResidual: the shortcut must share the manifold object of the layers")
+        self.shortcut = shortcut
         self.chart = NormalCoordinates(self.manifold.curvature)
 
     def normal(self, n):
-        dim = self.layers[0]._dim(n)
         step = super().normal(n)
+        n = n if self.shortcut is None else self.shortcut.normal(n)
         if step.shape != n.shape:
-            raise ValueError(f"HResidual must keep the shape, but {tuple(n.shape)} became {tuple(step.shape)}")
+            what = "keep the shape" if self.shortcut is None else "give the shape of its shortcut"
+            raise ValueError(f"HResidual must {what}, but {tuple(n.shape)} became {tuple(step.shape)}")
+        return self._sum(n, step, self.layers[-1]._dim(step))
+
+    def _sum(self, n: Tensor, step: Tensor, dim: int) -> Tensor:
         return self.chart.expmap(n, self.chart.transp0(n, step, dim=dim), dim=dim)

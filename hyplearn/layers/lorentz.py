@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hyplearn.layers.base import HLayer, check_clip
+from hyplearn.layers.base import HLayer, HResidual, check_clip
 from hyplearn.layers.convolution import _box_sum, _tuple
 from hyplearn.layers.functional import squared_norm
 from hyplearn.manifolds import Manifold
@@ -53,13 +53,20 @@ class LorentzFullyConnected(HLayer):
         in_features, out_features: dimensions of the two spaces.
         manifold: the chart; points (..., in_features) to (..., out_features).
         bias, clip: see `HLinear`.
+        gain: the rows or columns of W_s start orthogonal, of this length.
 
     Source: Chen et al., "Fully Hyperbolic Neural Networks", ACL 2022, without its normalisation, as used by Bdeir,
     Schwethelm, Landwehr, "Fully Hyperbolic Convolutional Neural Networks for Computer Vision", ICLR 2024, section 4.
     """
 
     def __init__(
-        self, in_features: int, out_features: int, manifold: Manifold, bias: bool = True, clip: float | None = 12.0
+        self,
+        in_features: int,
+        out_features: int,
+        manifold: Manifold,
+        bias: bool = True,
+        clip: float | None = 12.0,
+        gain: float = 1.0,
     ):
         super().__init__(manifold)
         check_clip(clip)
@@ -67,7 +74,7 @@ class LorentzFullyConnected(HLayer):
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.time = nn.Parameter(torch.zeros(out_features))
         self.bias = nn.Parameter(torch.zeros(out_features)) if bias else None
-        nn.init.orthogonal_(self.weight)
+        nn.init.orthogonal_(self.weight, gain)
 
     def normal(self, n):
         self._check(n, self.in_features, -1)
@@ -169,3 +176,36 @@ class LorentzConvolution2d(HLayer):
 
     def extra_repr(self):
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+class LorentzReLU(HLayer):
+    """ReLU of the space part, which gets the time that belongs to it.
+
+    Like `HReLU` it sets negative coordinates to 0; unlike there the distance from the origin that is left is that of
+    the space part.
+
+    Source: Bdeir, Schwethelm, Landwehr, ICLR 2024, section 4.
+    """
+
+    def __init__(self, manifold: Manifold, dim: int | None = None):
+        super().__init__(manifold, dim)
+
+    def normal(self, n):
+        sqrt_c, dim = _sqrt_c(self.manifold, n), self._dim(n)
+        s, _ = _space(n, sqrt_c, dim)
+        return _normal(F.relu(s), sqrt_c, None, dim).to(n.dtype)
+
+
+class LorentzResidual(HResidual):
+    """The sum of the space parts of x and f(x), with the time that belongs to it, f the layers one after another.
+
+    Args:
+        *layers, shortcut: as for `HResidual`.
+
+    Source: Bdeir, Schwethelm, Landwehr, ICLR 2024, section 4.
+    """
+
+    def _sum(self, n, step, dim):
+        sqrt_c = _sqrt_c(self.manifold, n)
+        (s, _), (f, _) = _space(n, sqrt_c, dim), _space(step, sqrt_c, dim)
+        return _normal(s + f, sqrt_c, None, dim).to(n.dtype)

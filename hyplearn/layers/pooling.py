@@ -37,15 +37,18 @@ class HAvgPool2d(HLayer):
 
     Args:
         kernel_size, stride (default: kernel_size): of the windows; rows and columns that do not fill one are left out.
+            With kernel_size None there is one window, the whole image.
         manifold: the chart; images (B, C, H, W) or (C, H, W) of points.
     """
 
-    def __init__(self, kernel_size: int, manifold: Manifold, stride: int | None = None):
+    def __init__(self, kernel_size: int | None, manifold: Manifold, stride: int | None = None):
         super().__init__(manifold, dim=-3)
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.chart = NormalCoordinates(manifold.curvature)
 
     def normal(self, n):
+        if self.kernel_size is None:
+            return midpoint(self.chart, n.flatten(-2).mT).unsqueeze(-1).unsqueeze(-1)
         self._check_windows(n, (self.kernel_size,) * 2, (0, 0))
         windows = n.unfold(-2, self.kernel_size, self.stride).unfold(-2, self.kernel_size, self.stride)
         return midpoint(self.chart, windows.flatten(-2).movedim(-4, -1)).movedim(-1, -3)

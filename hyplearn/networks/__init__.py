@@ -3,6 +3,16 @@
 from hyplearn.networks.encoder import ConvEncoder
 from hyplearn.networks.hnet import HNet, Net
 from hyplearn.networks.prototypical import PrototypicalNet
+from hyplearn.networks.resnet import LorentzResNet, PoincareResNet, ResNet
 from hyplearn.networks.segmentation import SegmentationNet
 
-__all__ = ["ConvEncoder", "HNet", "Net", "PrototypicalNet", "SegmentationNet"]
+__all__ = [
+    "ConvEncoder",
+    "HNet",
+    "LorentzResNet",
+    "Net",
+    "PoincareResNet",
+    "PrototypicalNet",
+    "ResNet",
+    "SegmentationNet",
+]
