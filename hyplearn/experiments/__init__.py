@@ -4,9 +4,14 @@
 """
 
 from hyplearn.experiments.base import CHARTS, Data, Experiment, Result, mean_and_interval, option
+from hyplearn.experiments.cnn import CNNExperiment
 from hyplearn.experiments.fewshot import FewShotExperiment
 from hyplearn.experiments.hnet import HNetExperiment
 
-EXPERIMENTS: dict[str, type[Experiment]] = {"fewshot": FewShotExperiment, "hnet": HNetExperiment}
+EXPERIMENTS: dict[str, type[Experiment]] = {
+    "cnn": CNNExperiment,
+    "fewshot": FewShotExperiment,
+    "hnet": HNetExperiment,
+}
 
 __all__ = ["CHARTS", "EXPERIMENTS", "Data", "Experiment", "Result", "mean_and_interval", "option"]
