@@ -172,6 +172,7 @@ def test_auroc_against_scikit_learn():
     for digits in (1, 6):  # with ties, and without
         scores = (torch.rand(300, generator=generator) + 0.3 * positive).round(decimals=digits)
         assert metrics.auroc(scores, positive) == pytest.approx(sklearn_metrics.roc_auc_score(positive, scores))
+    assert metrics.auroc(torch.arange(9), torch.tensor([1, 0, 0, 0, 0, 1, 1, 1, 1])) == 0.8  # ranks in float64
     with pytest.raises(ValueError, match="positive must mark some"):
         metrics.auroc(scores, torch.zeros(300))
 
