@@ -98,9 +98,11 @@ def label_boundaries(labels: Tensor, reach: int) -> Tensor:
     ### BEGIN SOLUTION
     window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
     void, values = labels == -1, labels.double()
-    largest = F.max_pool2d(values.masked_fill(void, -math.inf)[:, None], **window)[:, 0]
-    smallest = -F.max_pool2d((-values).masked_fill(void, -math.inf)[:, None], **window)[:, 0]
-    return ((largest > values) | (smallest < values)) & ~void
+    differs = torch.zeros_like(void)
+    for each in (values, -values):  # the largest label, and the smallest
+        known = each.masked_fill(void, -math.inf)
+        differs |= F.max_pool2d(known[:, None], **window)[:, 0] > each
+    return differs & ~void
     ### END SOLUTION
 
 
@@ -117,11 +119,12 @@ check(label_boundaries, hidden=True)
 #
 # Class $k$ has a hyperplane through $p_k$ with the normal $a_k$ there, and the logit of a pixel $x$ is
 #
-# $$\frac{\lambda_p|a|}{\sqrt c}\operatorname{arsinh}\frac{2\sqrt c\,\langle w, a\rangle}{(1 - c|w|^2)\,|a|},
-# \qquad w = (-p)\oplus x = \frac{\alpha p + \beta x}{N},\qquad \lambda_p = \frac{2}{1 - c|p|^2},$$
+# $$\frac{\lambda_p|a|}{\sqrt c}\operatorname{arsinh}\frac{2\sqrt c\,\langle w, a\rangle}{(1 - c|w|^2)\,|a|}
+# \qquad\text{with}\quad \lambda_p = \frac{2}{1 - c|p|^2}\quad\text{and}$$
 #
-# $$\alpha = -(1 - 2c\langle p, x\rangle + c|x|^2),\qquad \beta = 1 - c|p|^2,\qquad
-# N = 1 - 2c\langle p, x\rangle + c^2|p|^2|x|^2 .$$
+# $$w = (-p)\oplus x = \frac{\alpha p + \beta x}{N},\qquad
+# \begin{aligned}\alpha &= -(1 - 2c\langle p, x\rangle + c|x|^2),\quad \beta = 1 - c|p|^2,\\
+# N &= 1 - 2c\langle p, x\rangle + c^2|p|^2|x|^2 .\end{aligned}$$
 #
 # Written as it stands, $w$ is a tensor of size pixels × classes × dimensions. But nobody needs $w$: only
 # $\langle w, a\rangle$ and $|w|^2$. Write both with the numbers $\langle x, p_k\rangle$, $\langle x, a_k\rangle$ and
@@ -131,13 +134,19 @@ check(label_boundaries, hidden=True)
 
 
 # %% solution="gyroplane_logits"
-def gyroplane_logits(x: Tensor, p: Tensor, a: Tensor, c: float) -> Tensor:
+def gyroplane_logits(
+    x: Tensor,
+    p: Tensor,
+    a: Tensor,
+    c: float,
+) -> Tensor:
     """The logits of gyroplane regression for every pixel and class.
 
     Args:
-        x: (B, n, H, W), pixels, points of the ball up to sqrt(c) d = 2 from
-            the origin.
-        p: (K, n), a point of each class's hyperplane, up to sqrt(c) d = 1.2.
+        x: (B, n, H, W), pixels, points of the ball, up to sqrt(c) d = 2
+            from the origin.
+        p: (K, n), a point of each class's hyperplane, up to
+            sqrt(c) d = 1.2 from the origin.
         a: (K, n), its normal vector at that point, not 0.
         c: space has curvature -c.
 
@@ -146,14 +155,16 @@ def gyroplane_logits(x: Tensor, p: Tensor, a: Tensor, c: float) -> Tensor:
     """
     ### BEGIN SOLUTION
     s, K = math.sqrt(c), len(p)
-    xp, xa = F.conv2d(x, torch.cat((p, a))[..., None, None]).split(K, dim=1)
+    planes = torch.cat((p, a))[..., None, None]
+    xp, xa = F.conv2d(x, planes).split(K, dim=1)
     xx = (x * x).sum(1, keepdim=True)
-    pp, pa, size = ((v.sum(-1))[:, None, None] for v in (p * p, p * a, a * a))
-    alpha, beta, N = -(1 - 2 * c * xp + c * xx), 1 - c * pp, 1 - 2 * c * xp + c * c * pp * xx
+    pp, pa, aa = (v.sum(-1)[:, None, None] for v in (p * p, p * a, a * a))
+    N = 1 - 2 * c * xp + c * c * pp * xx
+    alpha, beta, size = -(1 - 2 * c * xp + c * xx), 1 - c * pp, aa.sqrt()
     wa = (alpha * pa + beta * xa) / N
     ww = (alpha**2 * pp + 2 * alpha * beta * xp + beta**2 * xx) / N**2
-    size = size.sqrt()
-    return 2 * size / (beta * s) * torch.asinh(2 * s * wa / ((1 - c * ww) * size))
+    distance = torch.asinh(2 * s * wa / ((1 - c * ww) * size)) / s
+    return 2 / beta * size * distance
     ### END SOLUTION
 
 
@@ -174,15 +185,15 @@ try:
 
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             result = function(*args, **(kwargs or {}))
-            for part in result if isinstance(result, (tuple, list)) else (result,):
-                if isinstance(part, Tensor):
-                    self.size = max(self.size, part.numel())
+            if isinstance(result, Tensor):
+                self.size = max(self.size, result.numel())
             return result
 
-    x, p, a = 0.1 * torch.randn(2, 16, 32, 32), 0.1 * torch.randn(21, 16), torch.randn(21, 16)
+    x, p = 0.1 * torch.randn(2, 16, 32, 32), 0.1 * torch.randn(21, 16)
     with Largest() as largest:
-        logits = gyroplane_logits(x, p, a, 1.0)
-    print(f"your largest tensor has {largest.size / logits.numel():.0f} numbers for each logit")
+        logits = gyroplane_logits(x, p, torch.randn(21, 16), 1.0)
+    ratio = largest.size / logits.numel()
+    print(f"your largest tensor has {ratio:.0f} numbers for each logit")
     print("(the tensor w has 16, and at 256 dimensions 256)")
 except NotImplementedError:
     print("write gyroplane_logits first")
@@ -203,15 +214,20 @@ except NotImplementedError:
 
 
 # %% solution="hierarchical_loss"
-def hierarchical_loss(logits: Tensor, parents: list[int], labels: Tensor) -> Tensor:
+def hierarchical_loss(
+    logits: Tensor,
+    parents: list[int],
+    labels: Tensor,
+) -> Tensor:
     """The mean of -log p(label) over all pixels that are not void.
 
     It is finite for logits of any size up to 1,000.
 
     Args:
         logits: (B, N, H, W), one for each node and pixel.
-        parents: the N nodes' parents; -1 for a child of the root. Siblings
-            need not stand side by side, nor parents before their children.
+        parents: the N nodes' parents; -1 for a child of the root.
+            Siblings need not stand side by side, nor parents before
+            their children.
         labels: (B, H, W) int64, each pixel's leaf by its node, or -1 for
             void; at least one is not void.
 
@@ -221,14 +237,14 @@ def hierarchical_loss(logits: Tensor, parents: list[int], labels: Tensor) -> Ten
     ### BEGIN SOLUTION
     among = torch.empty_like(logits)
     for parent in set(parents):
-        family = [node for node, above in enumerate(parents) if above == parent]
+        family = [i for i, above in enumerate(parents) if above == parent]
         among[:, family] = logits[:, family].log_softmax(1)
 
     def path(node):
         return [] if node == -1 else [node, *path(parents[node])]
 
-    log_p = torch.stack([among[:, path(node)].sum(1) for node in range(len(parents))], 1)
-    return F.nll_loss(log_p, labels, ignore_index=-1)
+    log_p = [among[:, path(i)].sum(1) for i in range(len(parents))]
+    return F.nll_loss(torch.stack(log_p, 1), labels, ignore_index=-1)
     ### END SOLUTION
 
 
@@ -255,13 +271,18 @@ check(hierarchical_loss, hidden=True)
 
 
 # %% solution="zero_label_miou"
-def zero_label_miou(log_p: Tensor, labels: Tensor, unseen: list[int], ancestors: Tensor) -> Tensor:
+def zero_label_miou(
+    log_p: Tensor,
+    labels: Tensor,
+    unseen: list[int],
+    ancestors: Tensor,
+) -> Tensor:
     """The mIOU of unseen classes at one level of the tree.
 
     Args:
         log_p: (B, K, H, W), log-probabilities of the K classes.
-        labels: (B, H, W) int64, true classes, or -1 for void; some pixel's
-            class is unseen.
+        labels: (B, H, W) int64, true classes, or -1 for void; some
+            pixel's class is unseen.
         unseen: the classes that had no labelled pixel in training.
         ancestors: (K,) int64, the group of each class at this level,
             numbered from 0.
@@ -271,13 +292,14 @@ def zero_label_miou(log_p: Tensor, labels: Tensor, unseen: list[int], ancestors:
     """
     ### BEGIN SOLUTION
     groups = int(ancestors.max()) + 1
-    p = torch.stack([log_p[:, ancestors == g].exp().sum(1) for g in range(groups)], 1)
-    new = torch.isin(labels, torch.tensor(unseen))  # void is not among them
+    members = [ancestors == g for g in range(groups)]
+    p = torch.stack([log_p[:, m].exp().sum(1) for m in members], 1)
+    new = torch.isin(labels, torch.tensor(unseen))  # void is not in it
     true, found = ancestors[labels[new]], p.argmax(1)[new]
     scores = []
     for g in true.unique():
-        both, either = (true == g) & (found == g), (true == g) | (found == g)
-        scores.append(both.sum() / either.sum().to(log_p.dtype))
+        t, f = true == g, found == g
+        scores.append((t & f).sum() / (t | f).sum().to(log_p.dtype))
     return torch.stack(scores).mean()
     ### END SOLUTION
 
@@ -334,14 +356,19 @@ check(zero_label_miou, hidden=True)
 
 
 # %% solution="as_convolution"
-def as_convolution(p: Tensor, a: Tensor, c: float) -> tuple[Tensor, Tensor]:
+def as_convolution(
+    p: Tensor,
+    a: Tensor,
+    c: float,
+) -> tuple[Tensor, Tensor]:
     """Weights of a 1x1 convolution on (T, S) that gives gyroplane logits.
 
-    The logit of class k is scale_k asinh(<weight_k, (T, S)>), equal to that
-    of exercise 3.
+    The logit of class k is scale_k asinh(<weight_k, (T, S)>), equal to
+    that of exercise 3.
 
     Args:
-        p: (K, n), a point of each class's hyperplane, up to sqrt(c) d = 1.2.
+        p: (K, n), a point of each class's hyperplane, up to
+            sqrt(c) d = 1.2 from the origin.
         a: (K, n), its normal vector at that point, not 0.
         c: space has curvature -c.
 
@@ -350,11 +377,13 @@ def as_convolution(p: Tensor, a: Tensor, c: float) -> tuple[Tensor, Tensor]:
         scale: (K,), lambda_p |a| / sqrt(c).
     """
     ### BEGIN SOLUTION
-    # <w, a>/(1 - c|w|^2) = (beta <x, a> + 2c <p, a><p, x> - <p, a>(1 + c|x|^2)) / ((1 - c|x|^2)(1 - c|p|^2)).
-    s, size, beta = math.sqrt(c), a.norm(dim=-1, keepdim=True), 1 - c * (p * p).sum(-1, keepdim=True)
+    # With g(x) = 1 - c|x|^2 one finds that <w, a>/g(w) is
+    # (<x, g(p) a + 2c <p, a> p> - <p, a>(1 + c|x|^2))/(g(x) g(p)).
+    s, size = math.sqrt(c), a.norm(dim=-1, keepdim=True)
+    gap = 1 - c * (p * p).sum(-1, keepdim=True)
     pa = (p * a).sum(-1, keepdim=True)
-    weight = torch.cat((-2 * s * pa, beta * a + 2 * c * pa * p), dim=-1) / (beta * size)
-    return weight, (2 * size / (beta * s)).squeeze(-1)
+    weight = torch.cat((-2 * s * pa, gap * a + 2 * c * pa * p), dim=-1)
+    return weight / (gap * size), (2 * size / (gap * s)).squeeze(-1)
     ### END SOLUTION
 
 
