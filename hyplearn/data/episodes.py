@@ -48,9 +48,7 @@ class Episodes(Dataset):
             raise ValueError(f"ways must be at most {len(self.classes)}, the number of classes, got {ways}")
         fewest = min(map(len, self.classes))
         if fewest < shots + queries:
-            raise ValueError(
-                f"shots + queries must be at most {fewest}, the pictures of a class, got {shots + queries}"
-            )
+            raise ValueError(f"shots + queries is {shots + queries}, but a class has only {fewest} pictures")
 
     def __len__(self) -> int:
         return self.count

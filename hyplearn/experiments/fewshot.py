@@ -46,7 +46,7 @@ class FewShotExperiment(Experiment):
     dim: int = option(16, "dimension of the embedding")
     ways: int = option(5, "classes per episode")
     shots: int = option(1, "labelled examples of each class")
-    queries: int = option(10, "examples of each class to be classified")
+    queries: int = option(5, "examples of each class to be classified")
     episodes: int = option(200, "training episodes per epoch")
     fold: int = option(0, "which fifth of the classes is for testing; the next one is for validation")
     width: int = option(32, "channels of the encoder")
@@ -73,11 +73,8 @@ class FewShotExperiment(Experiment):
 
     def split_scenes(self) -> Data:
         """Single shapes: their kinds are dealt to the parts, so that each part has some of every branch."""
-        kinds = CLASSES[1:]
-        images = torch.cat([draw_scenes(60, kinds=[kind], seed=k).render(SIZE)[0] for k, kind in enumerate(kinds)])
-        labels = torch.arange(len(kinds)).repeat_interleave(60)
-        rows = (torch.isin(labels, torch.tensor(part)) for part in split_groups(range(len(kinds)), self.fold))
-        return self.parts(*((images[r], labels[r]) for r in rows))
+        parts = split_groups(range(1, len(CLASSES)), self.fold)
+        return self.parts(*(_shapes(labels, count) for labels, count in zip(parts, (200, 40, 40), strict=True)))
 
     def split_alphabets(self, characters: Characters) -> Data:
         """Whole alphabets are for training, validation or testing; training characters are turned as well."""
@@ -126,6 +123,12 @@ class FewShotExperiment(Experiment):
             "confidence": draw_confidence(model, points),
         }.items():
             viz.save(figure, out / f"{name}.svg", alt)
+
+
+def _shapes(labels: list[int], count: int) -> tuple[Tensor, Tensor]:
+    """`count` pictures of each of some kinds of shapes, and their labels."""
+    images = torch.cat([draw_scenes(count, kinds=[CLASSES[k]], seed=k).render(SIZE)[0] for k in labels])
+    return images, torch.tensor(labels).repeat_interleave(count)
 
 
 # --- what is measured of a trained network ----------------------------------------------------------------------------

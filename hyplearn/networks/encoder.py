@@ -29,7 +29,8 @@ class ConvEncoder(nn.Module):
     @staticmethod
     def _block(inputs: int, outputs: int) -> nn.Sequential:
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
+        # Pooled before the ReLU: the same function, and a quarter of its work.
+        return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.MaxPool2d(2), nn.ReLU())
 
     def features(self, images: Tensor) -> Tensor:
         """What the linear map is given: (B, C, H, W) to (B, width)."""
