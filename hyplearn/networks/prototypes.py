@@ -54,12 +54,15 @@ class PrototypeClassifier(nn.Module):
         """The points (B, dim) of the inputs (B, ...), in the coordinates of the manifold."""
         return self.clip(self.manifold.from_normal(self.encoder(x)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Inputs (B, ...) to logits (B, classes)."""
-        points = self.embed(x)
+    def compare(self, points: Tensor) -> Tensor:
+        """Points (B, dim) to logits (B, classes)."""
         if self.cosine:
             points, prototypes = (nn.functional.normalize(v, dim=1) for v in (points, self.prototypes))
             likeness = points @ prototypes.T
         else:
             likeness = -self.manifold.cdist(points, self.prototypes)
         return likeness / self.log_temperature.exp()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Inputs (B, ...) to logits (B, classes)."""
+        return self.compare(self.embed(x))
