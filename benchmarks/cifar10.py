@@ -5,8 +5,9 @@
 
 Reads the set under HYPLEARN_DATA (cifar10/cifar10_jpeg.npz, JPEG copies of the official images, so accuracies lie a
 little below published ones) and prints accuracy (mean and standard deviation over seeds) and CPU seconds of each
-network at each rate; "hnn++" is HNet with the initialisation of that paper. The networks take turns, so that a slow hour of the machine hits all. FILE keeps what is
-finished, one run a line: started again with it, the benchmark goes on where it was stopped.
+network at each rate; "hnn++" is HNet with the initialisation of that paper. The networks take turns, so that a slow
+hour of the machine hits all. FILE keeps what is finished, one run a line: started again with it, the benchmark goes on
+where it was stopped.
 """
 
 import argparse
