@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
-from hyplearn.manifolds import Manifold, NormalCoordinates
+from hyplearn.layers.functional import mobius_sum
+from hyplearn.manifolds import Manifold
 
 
 class HLayer(nn.Module, ABC):
@@ -117,7 +119,6 @@ class HResidual(HSequential):
         if shortcut is not None and shortcut.manifold is not self.manifold:
             raise ValueError("HResidual: the shortcut must share the manifold object of the layers")
         self.shortcut = shortcut
-        self.chart = NormalCoordinates(self.manifold.curvature)
 
     def normal(self, n):
         step = super().normal(n)
@@ -128,4 +129,5 @@ class HResidual(HSequential):
         return self._sum(n, step, self.layers[-1]._dim(step))
 
     def _sum(self, n: Tensor, step: Tensor, dim: int) -> Tensor:
-        return self.chart.expmap(n, self.chart.transp0(n, step, dim=dim), dim=dim)
+        wide = torch.promote_types(n.dtype, torch.float32)
+        return mobius_sum(n.to(wide), step.to(wide), self.manifold.c, dim).to(n.dtype)

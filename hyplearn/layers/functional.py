@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hyplearn.numerics import asinh_value
+from hyplearn.numerics import asinh_value, asinhc, safe_sqrt
 
 
 class _SumOfSquares(torch.autograd.Function):
@@ -197,3 +197,36 @@ def fully_connected(
     bound = math.inf if clip is None else float(clip)
     y = y.to(square.dtype)
     return _FullyConnected.apply(y, cosh, sinhc, B.view(shape), T.view(shape), sqrt_c, bound, dim)[:2]
+
+
+# --- sums of points ---------------------------------------------------------------------------------------------------
+
+LIMIT = 345.0  # points beyond sqrt(c) d = LIMIT count as points there: cosh(d1) cosh(d2) does not overflow in float64
+
+
+def cosh_sinhc(square: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """cosh(s) and sinh(s)/s for s^2 = c times `square`, in float64."""
+    return _CoshSinhc.apply((c * square.double()).clamp_max(LIMIT**2))
+
+
+def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int, square: Tensor | None = None) -> Tensor:
+    """x (+) y in normal coordinates: from x along the geodesic of y, parallel transported from the origin to x.
+
+    With s_x = sqrt(c)|x| and s_y the space part is, times sqrt(c),
+    z = sinh(s_x)/s_x (cosh(s_y) + sinh(s_x)/s_x sinh(s_y)/s_y c<x, y>/(1 + cosh(s_x))) x + sinh(s_y)/s_y y.
+
+    Few passes over x and y: all else happens to one number for each point, in float64.
+
+    Args:
+        x, y: float32 or float64, their shapes broadcast; coordinates along `dim`.
+        c: 0-dimensional, float64.
+        square: |y|^2 if it is known.
+    """
+    cosh, growth = cosh_sinhc(squared_norm(x, dim), c)
+    cosh_y, growth_y = cosh_sinhc(squared_norm(y, dim) if square is None else square, c)
+    inner = c * (x * y).sum(dim, keepdim=True).double()
+    a = growth * (cosh_y + growth * growth_y * inner / (1 + cosh))
+    scale = torch.maximum(a, growth_y).detach()  # so that float32 does not overflow
+    z = torch.addcmul(x * (a / scale).to(y.dtype), y, (growth_y / scale).to(y.dtype))
+    size = safe_sqrt(c * squared_norm(z, dim).double()) * scale
+    return z * (asinhc(size) * scale).to(y.dtype)

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from hyplearn.layers.base import HLayer
+from hyplearn.layers.functional import cosh_sinhc, mobius_sum, squared_norm
 from hyplearn.manifolds import Manifold, NormalCoordinates
-from hyplearn.means import midpoint
+from hyplearn.numerics import asinh, asinhc, norm, safe_sqrt
 
 
 class _HBatchNorm(HLayer):
@@ -20,20 +21,46 @@ class _HBatchNorm(HLayer):
 
     def normal(self, n):
         self._check(n, self.features, self.dim)
-        points = n.movedim(self.dim, -1)
+        x, c, dim = n.to(torch.promote_types(n.dtype, torch.float32)), self.manifold.c, self.dim
+        shape = (-1, *[1] * (-dim - 1))
+        cosh, growth = cosh_sinhc(squared_norm(x, dim), c)
         if self.training:
-            if points[..., 0].numel() < 2:
+            if cosh.numel() < 2:
                 raise ValueError(f"{type(self).__name__} needs more than one point to train, got {tuple(n.shape)}")
-            mean = midpoint(self.chart, points.flatten(0, -2))
-            var = self.chart.dist(mean, points).square().mean()
-            self._update(mean.detach(), var.detach())
+            total = (x * growth.to(x.dtype)).movedim(dim, -1).flatten(0, -2).sum(0).double() * c.sqrt()
         else:
-            mean, var = self.running_mean, self.running_var
-        mean = mean.expand_as(points)
-        centred = self.chart.transp(mean, torch.zeros_like(points), self.chart.logmap(mean, points))
-        scaled = centred * (self.weight / (var + self.eps).sqrt())
-        bias = self.bias.expand_as(scaled)
-        return self.chart.expmap(bias, self.chart.transp0(bias, scaled)).movedim(-1, self.dim)
+            total = self.running_mean.double()  # only its direction counts
+        length = norm(total)
+        ahead = total / torch.where(length > 0, length, 1.0)
+        u = ahead.to(x.dtype).view(shape)
+
+        # Points as a part along the mean's direction, and a rest: nothing cancels then, however far out they lie.
+        along = (x * u).sum(dim, keepdim=True)
+        across = torch.addcmul(x, u, along, value=-1)
+        along = growth * c.sqrt() * along.double()
+        rest = growth.square() * c * squared_norm(across, dim).double()
+        toward = along > 0
+        gap = torch.where(toward, (1 + rest) / (cosh + torch.where(toward, along, 0.0)), cosh - along)
+        if self.training:
+            size = length / (gap.sum() * (cosh.sum() + length)).sqrt()
+            distance = asinh(size)
+        else:
+            distance = c.sqrt() * length
+            size = distance.sinh()
+        along = (-distance).exp() * along - size * gap  # the part along the mean's direction of (-mu) (+) x
+        sinh = safe_sqrt(rest + along.square())
+        shrink = asinhc(sinh)
+        radius = shrink * sinh / c.sqrt()
+        if self.training:
+            var = radius.square().mean()
+            self._update((distance * ahead / c.sqrt()).detach(), var.detach())
+        else:
+            var = self.running_var.double()
+        scale = self.weight.double() / (var + self.eps).sqrt()
+        factor = scale * shrink
+        y = torch.addcmul(across * (factor * growth).to(x.dtype), u, (factor * along / c.sqrt()).to(x.dtype))
+        bias = self.bias.to(x.dtype).view(shape)
+        return mobius_sum(bias, y, c, dim, (scale * radius).square()).to(n.dtype)
 
     @torch.no_grad()
     def _update(self, mean, var):
