@@ -15,19 +15,29 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from benchmarks import omniglot
 from hyplearn.experiments import EXPERIMENTS, Data, Experiment, mean_and_interval
 from hyplearn.training import NonFiniteError
 
 # Settings that differ between the arms of a comparison.
 ARMS: dict[str, dict[str, dict]] = {
+    "fewshot": {
+        "hyperbolic": {},
+        "nearly flat": {"curvature": 0.01},  # the same loss, the distance and not its square: is it the curvature?
+        "flat": {"flat": True},
+        "cosine": {"cosine": True},
+    },
     "hnet": {"hyperbolic": {}, "hyperbolic, HNN++ init": {"init": "hnn++"}, "flat": {"flat": True}},
 }
 # Data that are read from HYPLEARN_DATA instead of an official archive.
-REAL: dict[tuple[str, str], Callable[[], Data]] = {}
+REAL: dict[tuple[str, str], Callable[[], Data]] = {
+    ("fewshot", f"omniglot-{name}"): partial(omniglot.load, name) for name in omniglot.ALPHABETS
+}
 SEARCH_SEED = 1000
 
 

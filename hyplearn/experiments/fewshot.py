@@ -29,8 +29,8 @@ HELD_OUT_EPISODES = 500
 class FewShotExperiment(Experiment):
     """Prototypical networks on shapes or handwritten characters that were never seen in training.
 
-    Classes (for Omniglot: alphabets) are split into training, validation and test. Besides the accuracy of queries the
-    scores are areas under the ROC curve: how well corrupted test pictures are told from clean ones by their distance
+    Classes (for Omniglot: alphabets) are split into training, validation and test. Scores are the accuracy of queries,
+    with five shots too, and areas under the ROC curve: how well corrupted pictures are told from clean ones by distance
     from the origin (`auroc`, the mean over noise, blur, occlusion and mixture), and by the largest probability
     (`auroc_probability`); and Gromov's relative delta of features and embedding, from 0 (a tree) to 1.
 
@@ -39,21 +39,23 @@ class FewShotExperiment(Experiment):
       hyplearn train fewshot --dim 2 --out disk             embedded in the plane: the picture shows all there is
       hyplearn train fewshot --flat --out flat              squared distances to means (Snell et al. 2017)
       hyplearn train fewshot --cosine --out cosine          cosine similarities to means
-      hyplearn train fewshot --data omniglot --data-dir DIR --shots 5 --epochs 100 --out omniglot
+      hyplearn train fewshot --data omniglot --data-dir DIR --epochs 100 --out omniglot
     """
 
     cosine: bool = option(False, "train the flat twin that compares by cosine similarity")
     dim: int = option(16, "dimension of the embedding")
     ways: int = option(5, "classes per episode")
+    train_ways: int = option(20, "classes per training episode: more of them teach more (Snell et al. 2017)")
     shots: int = option(1, "labelled examples of each class")
-    queries: int = option(5, "examples of each class to be classified")
-    episodes: int = option(200, "training episodes per epoch")
+    queries: int = option(3, "examples of each class to be classified")
+    episodes: int = option(100, "training episodes per epoch")
     fold: int = option(0, "which fifth of the classes is for testing; the next one is for validation")
-    width: int = option(32, "channels of the encoder")
+    width: int = option(16, "channels of the encoder")
     radius: float = option(6.0, "points lie within radius/sqrt(c) of the origin")
     data: str = option("scenes", "which pictures", choices=("scenes", "omniglot", "omniglot-small1"))
-    batch_size: int = option(2, "episodes per step")
-    lr: float = option(3e-3, "Adam's learning rate")
+    batch_size: int = option(1, "episodes per step")
+    epochs: int = option(4, "passes over the training episodes")
+    lr: float = option(1e-2, "Adam's learning rate")
 
     def __post_init__(self):
         super().__post_init__()
@@ -85,12 +87,13 @@ class FewShotExperiment(Experiment):
 
     def parts(self, *parts: tuple[Tensor, Tensor]) -> Data:
         """Episodes from the pictures and labels for training, validation and testing."""
-        options = {"ways": self.ways, "shots": self.shots, "queries": self.queries}
-        counts = (self.episodes, HELD_OUT_EPISODES, HELD_OUT_EPISODES)
-        sets = (
-            Episodes(*part, **options, count=n, seed=k) for k, (part, n) in enumerate(zip(parts, counts, strict=True))
+        sizes = ((self.train_ways, self.episodes), *[(self.ways, HELD_OUT_EPISODES)] * 2)
+        return Data(
+            *(
+                Episodes(*part, ways, self.shots, self.queries, count, seed=k)
+                for k, (part, (ways, count)) in enumerate(zip(parts, sizes, strict=True))
+            )
         )
-        return Data(*sets)
 
     def network(self, data):
         encoder = ConvEncoder(data.train.images.shape[1], self.dim, self.width, blocks=3)
@@ -103,6 +106,8 @@ class FewShotExperiment(Experiment):
         points = embed_all(model, part.images)
         logits = query_logits(model, part, points)
         scores = {"accuracy": accuracy(logits, part.targets()).item()}
+        five = Episodes(part.images, part.labels, part.ways, 5, part.queries, part.count, part.seed)
+        scores["accuracy_5_shots"] = accuracy(query_logits(model, five, points), five.targets()).item()
         by_distance, by_probability = {}, []
         for name, images in corrupted(part.images).items():
             other = embed_all(model, images)
@@ -127,7 +132,9 @@ class FewShotExperiment(Experiment):
 
 def _shapes(labels: list[int], count: int) -> tuple[Tensor, Tensor]:
     """`count` pictures of each of some kinds of shapes, and their labels."""
-    images = torch.cat([draw_scenes(count, kinds=[CLASSES[k]], seed=k).render(SIZE)[0] for k in labels])
+    images = torch.cat(
+        [draw_scenes(count, kinds=[CLASSES[k]], size=(0.75, 0.95), seed=k).render(SIZE)[0] for k in labels]
+    )
     return images, torch.tensor(labels).repeat_interleave(count)
 
 
@@ -154,7 +161,7 @@ def query_logits(model: PrototypicalNet, episodes: Episodes, points: Tensor, que
     if queries is not None:
         shown[:, :, episodes.shots :] = queries[rows[:, :, episodes.shots :]]
     device = model.log_scale.device
-    return torch.cat([model.compare(part.to(device)).to(points.device) for part in shown.split(250)])
+    return torch.cat([model.compare(part.to(device), episodes.shots).to(points.device) for part in shown.split(250)])
 
 
 def corrupted(images: Tensor, seed: int = 0) -> dict[str, Tensor]:

@@ -48,10 +48,15 @@ class PrototypicalNet(nn.Module):
         vectors = self.encoder(images.flatten(0, -4)).unflatten(0, images.shape[:-3])
         return self.clip(self.manifold.from_normal(vectors))
 
-    def compare(self, points: Tensor) -> Tensor:
-        """Points (B, ways, shots + queries, dim) of embedded episodes to the logits (B, ways, ways * queries)."""
-        prototypes = midpoint(self.manifold, points[:, :, : self.shots])
-        queries = points[:, :, self.shots :].flatten(1, 2)
+    def compare(self, points: Tensor, shots: int | None = None) -> Tensor:
+        """Points (B, ways, shots + queries, dim) of embedded episodes to the logits (B, ways, ways * queries).
+
+        Args:
+            shots: of these episodes, where it is not the network's own number.
+        """
+        shots = self.shots if shots is None else shots
+        prototypes = midpoint(self.manifold, points[:, :, :shots])
+        queries = points[:, :, shots:].flatten(1, 2)
         if self.cosine:
             nearness = F.normalize(prototypes, dim=-1) @ F.normalize(queries, dim=-1).mT
         else:
