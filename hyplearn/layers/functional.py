@@ -204,29 +204,61 @@ def fully_connected(
 LIMIT = 345.0  # points beyond sqrt(c) d = LIMIT count as points there: cosh(d1) cosh(d2) does not overflow in float64
 
 
-def cosh_sinhc(square: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """cosh(s) and sinh(s)/s for s^2 = c times `square`, in float64."""
-    return _CoshSinhc.apply((c * square.double()).clamp_max(LIMIT**2))
+class _Products(torch.autograd.Function):
+    """(|x|^2, <x, y>, |y|^2) along `dim`, which is kept, for x and y of the same shape: two passes for each gradient."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, y, dim):
+        return tuple((a * b).sum(dim, keepdim=True) for a, b in ((x, x), (x, y), (y, y)))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx, grad_xx, grad_xy, grad_yy):
+        x, y = ctx.saved_tensors
+        return torch.addcmul(x * (2 * grad_xx), y, grad_xy), torch.addcmul(y * (2 * grad_yy), x, grad_xy), None
 
 
-def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int, square: Tensor | None = None) -> Tensor:
+def valued(x: Tensor, value: Tensor) -> Tensor:
+    """The more accurate `value` with the derivatives of x, which is the same number."""
+    return x + (value - x).detach()
+
+
+def cosh_sinhc(square: Tensor) -> tuple[Tensor, Tensor]:
+    """cosh(s) and sinh(s)/s for s^2 = `square`, in float64."""
+    return _CoshSinhc.apply(square.double().clamp_max(LIMIT**2))
+
+
+def asinhc_of_square(square: Tensor) -> Tensor:
+    """asinh(s)/s for s^2 = `square`."""
+    return asinhc(safe_sqrt(square))
+
+
+def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
     """x (+) y in normal coordinates: from x along the geodesic of y, parallel transported from the origin to x.
 
-    With s_x = sqrt(c)|x| and s_y the space part is, times sqrt(c),
-    z = sinh(s_x)/s_x (cosh(s_y) + sinh(s_x)/s_x sinh(s_y)/s_y c<x, y>/(1 + cosh(s_x))) x + sinh(s_y)/s_y y.
+    For c = 1 the space part of the sum is z = a x + b y with
 
-    Few passes over x and y: all else happens to one number for each point, in float64.
+        a = sinh|x|/|x| (cosh|y| + b sinh|x|/|x| <x, y>/(1 + cosh|x|)),   b = sinh|y|/|y|,
+
+    and its normal coordinates are asinh|z|/|z| z. Few passes over x and y: all else happens to one number for each
+    point, in float64.
 
     Args:
-        x, y: float32 or float64, their shapes broadcast; coordinates along `dim`.
+        x, y: float32 or float64, of one shape; coordinates along `dim`.
         c: 0-dimensional, float64.
-        square: |y|^2 if it is known.
     """
-    cosh, growth = cosh_sinhc(squared_norm(x, dim), c)
-    cosh_y, growth_y = cosh_sinhc(squared_norm(y, dim) if square is None else square, c)
-    inner = c * (x * y).sum(dim, keepdim=True).double()
-    a = growth * (cosh_y + growth * growth_y * inner / (1 + cosh))
-    scale = torch.maximum(a, growth_y).detach()  # so that float32 does not overflow
-    z = torch.addcmul(x * (a / scale).to(y.dtype), y, (growth_y / scale).to(y.dtype))
-    size = safe_sqrt(c * squared_norm(z, dim).double()) * scale
-    return z * (asinhc(size) * scale).to(y.dtype)
+    xx, xy, yy = (c * product.double() for product in _Products.apply(x, y, dim))
+    (cosh_x, sinhc_x), (cosh_y, b) = cosh_sinhc(xx), cosh_sinhc(yy)
+    a = sinhc_x * (cosh_y + b * sinhc_x * xy / (1 + cosh_x))
+    time = cosh_x * cosh_y + sinhc_x * b * xy
+    with torch.no_grad():  # z itself does not cancel as time^2 - 1 does
+        scale = torch.maximum(a, b)
+        z = torch.addcmul(x * (a / scale).to(x.dtype), y, (b / scale).to(x.dtype))
+        zz = c * (z * z).sum(dim, keepdim=True).double() * scale.square()
+    shrink = asinhc_of_square(valued((time - 1) * (time + 1), zz))
+    return torch.addcmul(x * (shrink * a).to(x.dtype), y, (shrink * b).to(x.dtype))

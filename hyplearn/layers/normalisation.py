@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import cosh_sinhc, mobius_sum, squared_norm
+from hyplearn.layers.functional import asinhc_of_square, cosh_sinhc, squared_norm, valued
 from hyplearn.manifolds import Manifold, NormalCoordinates
-from hyplearn.numerics import asinh, asinhc, norm, safe_sqrt
+from hyplearn.numerics import asinh, dot, norm
 
 
 class _HBatchNorm(HLayer):
@@ -21,46 +21,65 @@ class _HBatchNorm(HLayer):
 
     def normal(self, n):
         self._check(n, self.features, self.dim)
-        x, c, dim = n.to(torch.promote_types(n.dtype, torch.float32)), self.manifold.c, self.dim
-        shape = (-1, *[1] * (-dim - 1))
-        cosh, growth = cosh_sinhc(squared_norm(x, dim), c)
+        shape = n.shape
+        # As (B, features, pixels), and in units where c = 1.
+        x = n.flatten(0, -2).unsqueeze(-1) if self.dim == -1 else n.view(-1, *shape[-3:]).flatten(2)
+        x = x.to(torch.promote_types(n.dtype, torch.float32))
+        out = self._normalise(x, self.manifold.c.sqrt())
+        return out.view(shape).to(n.dtype)
+
+    def _normalise(self, x, sqrt_c):
+        """What happens to a point is a combination of itself, the direction u of the mean and the bias b: its factors
+        follow from the three inner products |x|^2, <x, u> and <x, b>, one number each for a point, in float64.
+        """
+        dtype, square = x.dtype, sqrt_c.square() * squared_norm(x, 1).double()
+        cosh, sinhc = cosh_sinhc(square)
         if self.training:
             if cosh.numel() < 2:
-                raise ValueError(f"{type(self).__name__} needs more than one point to train, got {tuple(n.shape)}")
-            total = (x * growth.to(x.dtype)).movedim(dim, -1).flatten(0, -2).sum(0).double() * c.sqrt()
+                raise ValueError(f"{type(self).__name__} needs more than one point to train, got {cosh.numel()}")
+            total = sqrt_c * (x @ sinhc.to(dtype).mT).sum(0).squeeze(-1).double()
         else:
-            total = self.running_mean.double()  # only its direction counts
+            total = sqrt_c * self.running_mean.double()
         length = norm(total)
-        ahead = total / torch.where(length > 0, length, 1.0)
-        u = ahead.to(x.dtype).view(shape)
+        u, b = total / torch.where(length > 0, length, 1.0), sqrt_c * self.bias.double()
+        basis = torch.stack([u, b]).to(dtype).expand(len(x), -1, -1)
+        products = sqrt_c * torch.bmm(basis, x).double()
+        along, rest = products[:, :1], square - products[:, :1].square()
+        with torch.no_grad():  # the part across u itself does not cancel as the difference of squares does
+            across = torch.addcmul(x, basis[:, :1].mT, (along / sqrt_c).to(dtype), value=-1)
+            exact = sqrt_c.square() * (across * across).sum(1, keepdim=True).double()
 
-        # Points as a part along the mean's direction, and a rest: nothing cancels then, however far out they lie.
-        along = (x * u).sum(dim, keepdim=True)
-        across = torch.addcmul(x, u, along, value=-1)
-        along = growth * c.sqrt() * along.double()
-        rest = growth.square() * c * squared_norm(across, dim).double()
-        toward = along > 0
-        gap = torch.where(toward, (1 + rest) / (cosh + torch.where(toward, along, 0.0)), cosh - along)
+        # Moved by -mean, a point's part along u is e^-d (its part along u) - sinh(d) gap, with gap = t - (that part).
+        s_along, s_rest = sinhc * along, sinhc.square() * valued(rest, exact)
+        toward = s_along > 0
+        gap = torch.where(toward, (1 + s_rest) / (cosh + torch.where(toward, s_along, 0.0)), cosh - s_along)
         if self.training:
-            size = length / (gap.sum() * (cosh.sum() + length)).sqrt()
-            distance = asinh(size)
+            sinh_d = length / (gap.sum() * (cosh.sum() + length)).sqrt()
+            d = asinh(sinh_d)
         else:
-            distance = c.sqrt() * length
-            size = distance.sinh()
-        along = (-distance).exp() * along - size * gap  # the part along the mean's direction of (-mu) (+) x
-        sinh = safe_sqrt(rest + along.square())
-        shrink = asinhc(sinh)
-        radius = shrink * sinh / c.sqrt()
+            d, sinh_d = length, length.sinh()
+        moved = (-d).exp() * s_along - sinh_d * gap
+        sinh_square = s_rest + moved.square()
+        shrink = asinhc_of_square(sinh_square)
+        radius_square = shrink.square() * sinh_square
         if self.training:
-            var = radius.square().mean()
-            self._update((distance * ahead / c.sqrt()).detach(), var.detach())
+            var = radius_square.mean() / sqrt_c.square()
+            self._update((d * u / sqrt_c).detach(), var.detach())
         else:
             var = self.running_var.double()
         scale = self.weight.double() / (var + self.eps).sqrt()
-        factor = scale * shrink
-        y = torch.addcmul(across * (factor * growth).to(x.dtype), u, (factor * along / c.sqrt()).to(x.dtype))
-        bias = self.bias.to(x.dtype).view(shape)
-        return mobius_sum(bias, y, c, dim, (scale * radius).square()).to(n.dtype)
+
+        # Now y = f x + g u, and b (+) y as in `mobius_sum`.
+        f = scale * shrink * sinhc
+        g = scale * shrink * moved - f * along
+        cosh_b, sinhc_b = cosh_sinhc(dot(b, b))
+        cosh_y, sinhc_y = cosh_sinhc(scale.square() * radius_square)
+        inner = f * products[:, 1:] + g * dot(u, b)
+        time = cosh_b * cosh_y + sinhc_b * sinhc_y * inner
+        shrink = asinhc_of_square(((time - 1) * (time + 1)).clamp_min(0))
+        of_b = sinhc_b * (cosh_y + sinhc_b * sinhc_y * inner / (1 + cosh_b))
+        factors = torch.cat([sinhc_y * g, of_b], 1) * (shrink / sqrt_c)
+        return torch.baddbmm(x * (shrink * sinhc_y * f).to(dtype), basis.mT, factors.to(dtype))
 
     @torch.no_grad()
     def _update(self, mean, var):
