@@ -458,3 +458,30 @@ def subtree(hierarchy: Hierarchy, root: int) -> Hierarchy:
     )
     weights = None if hierarchy.weights is None else hierarchy.weights[inside]
     return Hierarchy([hierarchy.names[i] for i in keep], edges, weights, [hierarchy.labels[i] for i in keep])
+
+
+def keep_leaves(tree: Hierarchy, leaves: Iterable[str]) -> Hierarchy:
+    """The tree of some leaves, by name, and everything above them.
+
+    Raises:
+        ValueError: for a name that is no leaf of the tree.
+    """
+    wanted = set(leaves)
+    if unknown := wanted - {tree.names[i] for i in tree.leaves}:
+        raise ValueError(f"leaves must be leaves of the tree, got {min(unknown)!r}")
+    rows = [i for i in tree.leaves if tree.names[i] in wanted]
+    inside = set(rows).union(*(tree.ancestors[i] for i in rows))
+    return Hierarchy.from_pairs([(tree.names[a], tree.names[b]) for a, b in tree.edges.tolist() if a in inside])
+
+
+def deal_leaves(tree: Hierarchy, seed: int, fixed: Iterable[str] = ()) -> Hierarchy:
+    """The same tree with its leaves, except those named `fixed`, dealt to their places at random: a control.
+
+    The form stays, the meaning goes: what such a tree still helps, it does not help by what it says about the leaves.
+    """
+    places = [i for i in tree.leaves if tree.names[i] not in set(fixed)]
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed)).tolist()
+    names, labels = list(tree.names), list(tree.labels)
+    for place, k in zip(places, order, strict=True):
+        names[place], labels[place] = tree.names[places[k]], tree.labels[places[k]]
+    return Hierarchy(names, tree.edges, tree.weights, labels)

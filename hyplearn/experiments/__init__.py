@@ -8,6 +8,7 @@ from hyplearn.experiments.base import CHARTS, Data, Experiment, Result, mean_and
 from hyplearn.experiments.cnn import CNNExperiment
 from hyplearn.experiments.fewshot import FewShotExperiment
 from hyplearn.experiments.hnet import HNetExperiment
+from hyplearn.experiments.segmentation import SegmentationExperiment
 from hyplearn.experiments.zeroshot import ZeroShotExperiment
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
@@ -15,6 +16,7 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
     "cnn": CNNExperiment,
     "fewshot": FewShotExperiment,
     "hnet": HNetExperiment,
+    "segmentation": SegmentationExperiment,
     "zeroshot": ZeroShotExperiment,
 }
 

@@ -60,11 +60,11 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def chart(width: float = 6.0, height: float = 3.6, columns: int = 1, **subplots) -> tuple[Figure, Axes]:
+def chart(width: float = 6.0, height: float = 3.6, columns: int = 1, rows: int = 1, **subplots) -> tuple[Figure, Axes]:
     """A figure with ordinary axes in the house style: (figure, axes), as from `plt.subplots`."""
     figure = new_figure(width, height)
     with mpl.rc_context(RC):
-        return figure, figure.subplots(1, columns, **subplots)
+        return figure, figure.subplots(rows, columns, **subplots)
 
 
 def _bytes(figure: Figure, kind: str, dpi: float) -> bytes:
