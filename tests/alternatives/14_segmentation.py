@@ -9,7 +9,7 @@ import hyplearn.layers as hnn
 from hyplearn import Lorentz, NormalCoordinates, PoincareBall, maps
 from hyplearn.data import Hierarchy
 from hyplearn.losses import HierarchicalSoftmax
-from hyplearn.metrics import confusion_matrix
+from hyplearn.metrics import confusion_matrix, segmentation_scores
 
 
 def confidence_by_asinh(x, c):
@@ -96,30 +96,26 @@ def loss_pixel_by_pixel(logits, parents, labels):
     return torch.stack(losses).mean()
 
 
-def zero_label_by_a_matrix(log_p, labels, unseen, ancestors):
-    belongs = F.one_hot(ancestors).to(log_p.dtype)
-    groups = belongs.shape[1]
-    found = torch.einsum("bkhw,kg->bghw", log_p.exp(), belongs).argmax(1)
+def zero_label_by_masking(log_p, labels, unseen, ancestors):
+    """The seen classes get the probability 0; what is not evaluated becomes void."""
+    seen = [k for k in range(log_p.shape[1]) if k not in unseen]
+    found = log_p.index_fill(1, torch.tensor(seen), -torch.inf).argmax(1)
     evaluated = torch.zeros_like(labels, dtype=torch.bool)
     for each in unseen:
         evaluated |= labels == each
     true = torch.where(evaluated, ancestors[labels.clamp_min(0)], -1)
-    n = confusion_matrix(found, true, groups).to(log_p.dtype)
-    iou = n.diag() / (n.sum(0) + n.sum(1) - n.diag())
-    return iou[n.sum(1) > 0].mean()
+    n = confusion_matrix(ancestors[found], true, int(ancestors.max()) + 1)
+    return torch.tensor(segmentation_scores(n)["miou"], dtype=log_p.dtype)
 
 
-def zero_label_by_logsumexp(log_p, labels, unseen, ancestors):
-    spread = torch.where(F.one_hot(ancestors).T.bool()[:, :, None, None], log_p[:, None], -torch.inf)
-    found = spread.logsumexp(2).argmax(1)
-    pairs = [
-        (int(ancestors[k]), int(f))
-        for k, f in zip(labels.flatten().tolist(), found.flatten().tolist(), strict=True)
-        if k in unseen
-    ]
-    scores = []
-    for g in {t for t, _ in pairs}:
-        scores.append(sum(t == f == g for t, f in pairs) / sum(g in pair for pair in pairs))
+def zero_label_pixel_by_pixel(log_p, labels, unseen, ancestors):
+    pairs = []
+    for b, i, j in (labels >= 0).nonzero().tolist():
+        if labels[b, i, j] in unseen:
+            best = max(unseen, key=lambda k: log_p[b, k, i, j].item())
+            pairs.append((int(ancestors[labels[b, i, j]]), int(ancestors[best])))
+    groups = {g for pair in pairs for g in pair}
+    scores = [sum(t == f == g for t, f in pairs) / sum(g in pair for pair in pairs) for g in groups]
     return torch.tensor(sum(scores) / len(scores), dtype=log_p.dtype)
 
 
@@ -156,6 +152,6 @@ ALTERNATIVES = {
     "label_boundaries": [boundary_by_shifts, boundary_pixel_by_pixel, boundary_counts_classes],
     "gyroplane_logits": [gyroplane_by_moving, gyroplane_of_the_library, gyroplane_class_by_class],
     "hierarchical_loss": [loss_of_the_library, loss_pixel_by_pixel],
-    "zero_label_miou": [zero_label_by_a_matrix, zero_label_by_logsumexp],
+    "zero_label_miou": [zero_label_by_masking, zero_label_pixel_by_pixel],
     "as_convolution": [convolution_by_transport, convolution_from_three_pixels],
 }

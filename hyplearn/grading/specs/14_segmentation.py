@@ -692,154 +692,142 @@ LOSS = Exercise(
 
 
 def zero_label_miou(log_p: Tensor, labels: Tensor, unseen: list[int], ancestors: Tensor) -> Tensor:
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
 def _zero_case(draw, groups: list[int], unseen: list[int], *size: int, void: float = 0.1, help: float = 1.5):
     K = len(groups)
     labels = _labels(draw, K, *size, void=void)
     labels[0, 0, : len(unseen)] = torch.tensor(unseen)  # each occurs
-    logits = draw.normal(len(labels), K, *size[1:])
     right = torch.tensor(groups)[labels.clamp_min(0)][:, None] == torch.tensor(groups)[:, None, None]
-    log_p = (logits + help * right.double()).log_softmax(1)
-    return log_p, labels, unseen, torch.tensor(groups)
+    logits = draw.normal(len(labels), K, *size[1:]) + help * right.double()
+    return logits.log_softmax(1), labels, unseen, torch.tensor(groups)
 
 
 def _zero_cases(draw):
-    log_p = torch.tensor([0.2, 0.25, 0.3, 0.25], dtype=F64).log().view(1, 4, 1, 1).expand(1, 4, 1, 2)
-    labels = torch.tensor([[[0, 2]]])
-    yield Case((log_p.contiguous(), labels, [0], torch.tensor([0, 0, 1, 2])), "two pixels, one of an unseen class")
+    log_p = torch.tensor([0.2, 0.3, 0.1, 0.4], dtype=F64).log().view(1, 4, 1, 1).expand(1, 4, 1, 3)
+    labels = torch.tensor([[[0, 1, 2]]])
+    yield Case((log_p.contiguous(), labels, [1, 2], torch.tensor([0, 0, 1, 1])), "three pixels, two of unseen classes")
     tree = [0, 0, 0, 1, 1, 2, 2, 2]
     yield Case(_zero_case(draw, tree, [1, 4, 6], 2, 8, 9), "8 classes in 3 groups, 3 of them unseen")
-    yield Case(_zero_case(draw, tree, [6, 0, 1], 3, 7, 6), "8 classes in 3 groups, two unseen ones in one group")
-    yield Case(_zero_case(draw, list(range(6)), [2, 5], 2, 8, 8), "the leaves themselves")
-    yield Case(_zero_case(draw, tree, [7], 2, 9, 5, void=0.3, help=0.5), "one unseen class, the last; many void pixels")
+    yield Case(_zero_case(draw, tree, [6, 0, 1, 4], 3, 7, 6), "8 classes in 3 groups, two unseen ones in one group")
+    yield Case(_zero_case(draw, list(range(6)), [2, 3, 5], 2, 8, 8), "the leaves themselves")
+    yield Case(_zero_case(draw, tree, [3, 7], 2, 9, 5, void=0.3, help=0.5), "the last class unseen; many void pixels")
     yield Case(_zero_case(draw, [0] * 5, [1, 2], 1, 4, 4), "the root: one group, 1", edge=True)
-    log_p, labels, *rest = _zero_case(draw, tree, [1, 3], 1, 6, 6, void=0.0)
+    log_p, labels, *rest = _zero_case(draw, tree, [1, 3], 1, 6, 6, void=0.0, help=0.0)
     yield Case((log_p, torch.where(labels == 3, 1, labels), *rest), "an unseen class that does not occur", edge=True)
 
 
 @mistake("Seen classes are scored, too. Only the pixels whose true class is unseen count.")
 def zero_label_on_all_pixels(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
     new = labels >= 0
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
+
+
+@mistake("All classes compete in yours. The answer is to be one of the unseen classes, the most probable among them.")
+def zero_label_among_all(log_p, labels, unseen, ancestors):
+    groups = int(ancestors.max()) + 1
+    new = torch.isin(labels, torch.tensor(unseen))
+    true, found = ancestors[labels[new]], ancestors[log_p.argmax(1)[new]]
+    count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
+    union = count.sum(0) + count.sum(1) - count.diagonal()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
 @mistake(
-    "You take the best class and then its group. A group's probability is the sum over its classes: three that are "
-    "fairly probable can beat a single one."
+    "argmax over log_p[:, unseen] is a place in the list `unseen`, not a class. Look the class up there before you ask "
+    "for its group."
 )
-def zero_label_group_of_the_best_class(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], ancestors[log_p.argmax(1)][new]
+def zero_label_place_for_class(log_p, labels, unseen, ancestors):
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[log_p[:, classes].argmax(1)[new]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
-@mistake("Logarithms are added: that is the probability of a product. Add the probabilities, exp(log_p).")
-def zero_label_sums_logarithms(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p)
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
-    count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
-    union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
-
-
-@mistake("The mean runs over all groups. Those in which no unseen pixel truly lies have no IoU: leave them out.")
+@mistake("The mean runs over all groups. Those that neither occur nor were answered have no IoU: leave them out.")
 def zero_label_mean_over_all_groups(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
     return (count.diagonal() / union.clamp_min(1)).mean()
 
 
+@mistake("A group that was answered but does not occur is left out. It was answered wrongly: its IoU is 0, and counts.")
+def zero_label_only_what_occurs(log_p, labels, unseen, ancestors):
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
+    count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
+    union = count.sum(0) + count.sum(1) - count.diagonal()
+    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+
+
 @mistake("That is the accuracy of each group. The union also holds the pixels that were wrongly called by its name.")
 def zero_label_accuracy(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     return (count.diagonal() / count.sum(1))[count.sum(1) > 0].mean()
 
 
 @mistake("The intersection is counted twice in your union: subtract it once.")
 def zero_label_union_too_large(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1)
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
 @mistake("The level is ignored: that scores the classes themselves.")
 def zero_label_on_the_leaves(log_p, labels, unseen, ancestors):
-    K = log_p.shape[1]
-    new = torch.isin(labels, torch.tensor(unseen))
-    true, found = labels[new], log_p.argmax(1)[new]
+    K, classes = log_p.shape[1], torch.tensor(unseen)
+    new = torch.isin(labels, classes)
+    true, found = labels[new], classes[log_p[:, classes].argmax(1)[new]]
     count = torch.bincount(true * K + found, minlength=K**2).view(K, K).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
 @mistake("Void pixels are scored as the last class: the index -1 is one from behind.")
 def zero_label_void_is_the_last_class(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
+    groups, classes = int(ancestors.max()) + 1, torch.tensor(unseen)
     is_new = torch.zeros(log_p.shape[1], dtype=torch.bool)
-    is_new[unseen] = True
+    is_new[classes] = True
     new = is_new[labels]
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
+    true, found = ancestors[labels[new]], ancestors[classes[log_p[:, classes].argmax(1)[new]]]
     count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
     union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
-
-
-@mistake("The answer is restricted to unseen classes. All classes compete: that the new ones lose is the difficulty.")
-def zero_label_among_the_unseen(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    keep = torch.tensor(unseen)
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors[keep], log_p[:, keep].exp())
-    new = torch.isin(labels, keep)
-    true, found = ancestors[labels[new]], p.argmax(1)[new]
-    count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
-    union = count.sum(0) + count.sum(1) - count.diagonal()
-    return (count.diagonal() / union)[count.sum(1) > 0].mean()
+    return (count.diagonal() / union)[union > 0].mean()
 
 
 @mistake("You average picture by picture. Intersections and unions are counted over all pictures, then divided.")
 def zero_label_picture_by_picture(log_p, labels, unseen, ancestors):
-    groups = int(ancestors.max()) + 1
-    p = log_p.new_zeros(len(log_p), groups, *labels.shape[1:]).index_add_(1, ancestors, log_p.exp())
-    scores = []
-    for one, lab in zip(p, labels, strict=True):
-        new = torch.isin(lab, torch.tensor(unseen))
+    groups, classes, scores = int(ancestors.max()) + 1, torch.tensor(unseen), []
+    for one, lab in zip(log_p, labels, strict=True):
+        new = torch.isin(lab, classes)
         if not new.any():
             continue
-        true, found = ancestors[lab[new]], one.argmax(0)[new]
+        true, found = ancestors[lab[new]], ancestors[classes[one[classes].argmax(0)[new]]]
         count = torch.bincount(true * groups + found, minlength=groups**2).view(groups, groups).to(log_p.dtype)
         union = count.sum(0) + count.sum(1) - count.diagonal()
-        scores.append((count.diagonal() / union)[count.sum(1) > 0].mean())
+        scores.append((count.diagonal() / union)[union > 0].mean())
     return torch.stack(scores).mean()
 
 
@@ -847,9 +835,9 @@ ZERO = Exercise(
     name="zero_label_miou",
     title="Scored on classes without a label",
     points=4,
-    minutes=30,
+    minutes=25,
     difficulty=4,
-    rule="pixels of unseen classes only; groups compete by their summed probabilities; the mean IoU of the true groups",
+    rule="pixels of unseen classes only; the most probable unseen class, by its group; the mean IoU of the groups met",
     reference=zero_label_miou,
     cases=_zero_cases,
     properties=[
@@ -864,14 +852,14 @@ ZERO = Exercise(
     differentiable=False,
     mistakes=[
         zero_label_on_all_pixels,
-        zero_label_group_of_the_best_class,
-        zero_label_sums_logarithms,
+        zero_label_among_all,
+        zero_label_place_for_class,
         zero_label_mean_over_all_groups,
+        zero_label_only_what_occurs,
         zero_label_accuracy,
         zero_label_union_too_large,
         zero_label_on_the_leaves,
         zero_label_void_is_the_last_class,
-        zero_label_among_the_unseen,
         zero_label_picture_by_picture,
     ],
 )
@@ -993,6 +981,7 @@ SET = ExerciseSet(
         "hyplearn.losses",
         "hyplearn.metrics",
         "hyplearn.uncertainty",
+        "hyplearn.experiments.segmentation",
         "hyplearn.networks.segmentation",
         "hyplearn.manifolds.PoincareBall.dist0",
     ],
