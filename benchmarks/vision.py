@@ -31,6 +31,8 @@ ARMS: dict[str, dict[str, dict]] = {
         "nearly flat": {"curvature": 0.01},  # the same loss, the distance and not its square: is it the curvature?
         "flat": {"flat": True},
         "cosine": {"cosine": True},
+        "hyperbolic, mixed": {"mixed": 0.5},
+        "flat, mixed": {"flat": True, "mixed": 0.5},
     },
     "hnet": {"hyperbolic": {}, "hyperbolic, HNN++ init": {"init": "hnn++"}, "flat": {"flat": True}},
 }

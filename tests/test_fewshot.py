@@ -198,6 +198,21 @@ def test_an_episode_depends_on_seed_and_number_only(numbered):
     assert not any(torch.equal(other.rows(i), wanted[i]) for i in range(9))
 
 
+def test_queries_are_mixed_with_another_class(numbered):
+    clean = Episodes(*numbered, 4, 2, 3, count=40, seed=3)
+    mixed = Episodes(*numbered, 4, 2, 3, count=40, seed=3, mixed=0.3)
+    changed = 0
+    for i in range(40):
+        (pure, targets), (shown, same) = clean[i], mixed[i]
+        assert torch.equal(targets, same) and torch.equal(shown[:, :2], pure[:, :2])
+        assert torch.equal(mixed[i][0], shown)
+        for way, k in (shown != pure).flatten(2).any(2).nonzero().tolist():
+            other = 2 * shown[way, k].item() - pure[way, k].item()
+            assert other in pure[torch.arange(4) != way].flatten().tolist()
+            changed += 1
+    assert changed == pytest.approx(0.3 * 40 * 12, abs=4 * (40 * 12 * 0.21) ** 0.5)
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -342,6 +357,27 @@ def test_logits_of_all_episodes_are_those_of_the_network(scenes, settings):
     torch.testing.assert_close(query_logits(model, episodes, points, elsewhere), want, rtol=1e-4, atol=1e-5)
     deltas = relative_deltas(model, episodes.images, size=30, draws=2)
     assert all(0 < delta < 1 and error >= 0 for delta, error in deltas.values())
+
+
+def test_what_is_mixed_is_a_setting_of_the_run(scenes, monkeypatch):
+    monkeypatch.setattr(fewshot, "HELD_OUT_EPISODES", 2)
+    seen = []
+
+    class Watched(FewShotExperiment):
+        def network(self, data):
+            seen.append((data.train.mixed, data.test.mixed))
+            return super().network(data)
+
+    Watched(**TINY, mixed=0.5).run(scenes)
+    Watched(**TINY).run(scenes)
+    assert seen == [(0.5, 0.0), (0.0, 0.0)] and scenes.train.mixed == 0
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="mixed must be between 0 and 1"):
+        FewShotExperiment(mixed=2.0)
+    with pytest.raises(ValueError, match="dim must be 2 or more"):
+        FewShotExperiment(dim=1)
 
 
 def test_cosine_is_flat():

@@ -23,6 +23,7 @@ class Episodes(Dataset):
         shots: labelled examples of each class.
         queries: examples of each class that are to be classified.
         count: how many episodes.
+        mixed: the share of the queries that are the mean of a picture of their class and one of another class.
 
     Raises:
         ValueError: if there are fewer classes than `ways`, or fewer pictures of a class than shots + queries.
@@ -37,12 +38,14 @@ class Episodes(Dataset):
         queries: int = 15,
         count: int = 1000,
         seed: int = 0,
+        mixed: float = 0.0,
     ):
         for name, number in (("ways", ways - 1), ("shots", shots), ("queries", queries), ("count", count)):
             if number < 1:
                 raise ValueError(f"{name} must be {'2' if name == 'ways' else '1'} or more")
         self.images, self.labels = images, labels
-        self.ways, self.shots, self.queries, self.count, self.seed = ways, shots, queries, count, seed
+        self.ways, self.shots, self.queries, self.mixed = ways, shots, queries, mixed
+        self.count, self.seed = count, seed
         self.classes = [(labels == label).nonzero().squeeze(1) for label in labels.unique()]
         if len(self.classes) < ways:
             raise ValueError(f"ways must be at most {len(self.classes)}, the number of classes, got {ways}")
@@ -70,7 +73,13 @@ class Episodes(Dataset):
         return torch.arange(self.ways).repeat_interleave(self.queries)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        return self.images[self.rows(i)], self.targets()
+        shown = self.images[self.rows(i)]
+        if self.mixed > 0:
+            generator = torch.Generator().manual_seed(-1 - self.seed * 1_000_003 - i)
+            chosen = torch.rand(shown.shape[:2], generator=generator) < self.mixed
+            chosen[:, : self.shots] = False
+            shown[chosen] = (shown + shown.roll(1, 0))[chosen] / 2
+        return shown, self.targets()
 
 
 def split_groups(groups: Sequence, fold: int, folds: int = 5) -> tuple[list, list, list]:

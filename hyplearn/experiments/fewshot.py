@@ -1,5 +1,6 @@
 """Few-shot learning: prototypical networks, hyperbolic beside flat and cosine, and how sure they are of an image."""
 
+import copy
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class FewShotExperiment(Experiment):
     shots: int = option(1, "labelled examples of each class")
     queries: int = option(3, "examples of each class to be classified")
     episodes: int = option(100, "training episodes per epoch")
+    mixed: float = option(0.0, "share of the training queries that are mixed with a picture of another class")
     fold: int = option(0, "which fifth of the classes is for testing; the next one is for validation")
     width: int = option(16, "channels of the encoder")
     radius: float = option(6.0, "points lie within radius/sqrt(c) of the origin")
@@ -61,6 +63,10 @@ class FewShotExperiment(Experiment):
         super().__post_init__()
         if self.cosine:  # directions are compared in flat space
             object.__setattr__(self, "flat", True)
+        if not 0 <= self.mixed <= 1:
+            raise ValueError(f"mixed must be between 0 and 1, got {self.mixed}")
+        if self.dim < 2:
+            raise ValueError(f"dim must be 2 or more, got {self.dim}")
 
     def load(self) -> Data:
         if self.data == "scenes":
@@ -87,17 +93,22 @@ class FewShotExperiment(Experiment):
 
     def parts(self, *parts: tuple[Tensor, Tensor]) -> Data:
         """Episodes from the pictures and labels for training, validation and testing."""
-        sizes = ((self.train_ways, self.episodes), *[(self.ways, HELD_OUT_EPISODES)] * 2)
+        options = {"shots": self.shots, "queries": self.queries}
+        train, validation, test = parts
         return Data(
-            *(
-                Episodes(*part, ways, self.shots, self.queries, count, seed=k)
-                for k, (part, (ways, count)) in enumerate(zip(parts, sizes, strict=True))
-            )
+            Episodes(*train, self.train_ways, **options, count=self.episodes, seed=0),
+            Episodes(*validation, self.ways, **options, count=HELD_OUT_EPISODES, seed=1),
+            Episodes(*test, self.ways, **options, count=HELD_OUT_EPISODES, seed=2),
         )
 
     def network(self, data):
         encoder = ConvEncoder(data.train.images.shape[1], self.dim, self.width, blocks=3)
         return PrototypicalNet(encoder, self.manifold(), self.shots, self.cosine, self.radius)
+
+    def run(self, data, checkpoint=None, progress=False):
+        train = copy.copy(data.train)  # the data are those of all twins; what is mixed is a setting of this one
+        train.mixed = self.mixed
+        return super().run(data._replace(train=train), checkpoint, progress)
 
     def metrics(self):
         return {"accuracy": accuracy}
