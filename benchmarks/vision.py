@@ -24,8 +24,16 @@ from benchmarks import omniglot
 from hyplearn.experiments import EXPERIMENTS, Data, Experiment, mean_and_interval
 from hyplearn.training import NonFiniteError
 
+PROTOTYPES = {
+    "hyperbolic": {},
+    "flat": {"flat": True},
+    "cosine": {"cosine": True},
+    "hyperbolic, permuted tree": {"tree": "permuted"},
+    "flat, permuted tree": {"flat": True, "tree": "permuted"},
+}
 # Settings that differ between the arms of a comparison.
 ARMS: dict[str, dict[str, dict]] = {
+    "actions": PROTOTYPES,
     "fewshot": {
         "hyperbolic": {},
         "nearly flat": {"curvature": 0.01},  # the same loss, the distance and not its square: is it the curvature?
@@ -35,6 +43,7 @@ ARMS: dict[str, dict[str, dict]] = {
         "flat, mixed": {"flat": True, "mixed": 0.5},
     },
     "hnet": {"hyperbolic": {}, "hyperbolic, HNN++ init": {"init": "hnn++"}, "flat": {"flat": True}},
+    "zeroshot": PROTOTYPES,
 }
 # Data that are read from HYPLEARN_DATA instead of an official archive.
 REAL: dict[tuple[str, str], Callable[[], Data]] = {

@@ -29,9 +29,10 @@ class ActionsExperiment(PrototypeExperiment):
       hyplearn train actions --tree permuted --out no    the tree with its leaves dealt to other places
     """
 
-    clips: int = option(2000, "for training")
+    clips: int = option(1500, "for training")
     frames: int = option(8, "per clip")
     size: int = option(16, "pixels, height and width")
+    width: int = option(12, "channels of the encoder")
 
     def hierarchy(self, permuted):
         return action_tree(permuted)

@@ -18,37 +18,41 @@ from hyplearn.embeddings import (
 )
 from hyplearn.embeddings.sarkar import spherical_code
 from hyplearn.experiments.base import Experiment, option
-from hyplearn.manifolds import PoincareBall
+from hyplearn.manifolds import Euclidean, Manifold, NormalCoordinates, PoincareBall
 from hyplearn.networks import PrototypeClassifier
 
 LEARNED = {
     "poincare": (PoincareEmbedding, EuclideanEmbedding),
     "cones": (ConeEmbedding, EuclideanConeEmbedding),
 }
+METHODS = ("mds", "sarkar", *LEARNED)
+FLAT_SCALE = 1e-4
 PERMUTATION = 0  # the seed of the permuted tree, the same for all runs
 SHOWN = 300  # test examples in the picture of the embedding
 
 
-def place_tree(tree: Hierarchy, dim: int, c: float | None = 1.0, method: str = "sarkar", length: float = 1.5) -> Tensor:
+def place_tree(tree: Hierarchy, dim: int, c: float | None = 1.0, method: str = "mds", length: float = 1.0) -> Tensor:
     """A place for each node of a tree: float64 (nodes, dim), normal coordinates in the space of curvature -c.
 
     Args:
-        c: None for flat space, where the counterpart of each method is used.
-        method: "sarkar", in closed form (flat: the distances of the tree kept as well as they can be, `flat_places`);
-            "poincare", contrastive Poincare embeddings (flat: the same loss with Euclidean distances); or "cones",
-            entailment cones (flat: Euclidean cones).
-        length: of an edge; the learned ones, which have no such length, end no farther out than depth * length.
+        c: None for flat space, where each method has a counterpart.
+        method: "mds", the distances of the tree kept as well as they can be, in either space (`keep_distances`);
+            "sarkar", in closed form (flat: the same directions and edges, put together in flat space); "poincare",
+            contrastive Poincare embeddings (flat: the same loss with Euclidean distances); "cones", entailment cones
+            (flat: Euclidean cones).
+        length: of an edge; learned embeddings, which have no such length, end no farther out than depth * length.
 
     Raises:
         ValueError: for another method.
     """
-    if method not in ("sarkar", *LEARNED):
-        raise ValueError(f"method must be sarkar, poincare or cones, got {method!r}")
-    if method == "sarkar" and c is None:
-        return flat_places(length * tree.tree_distances(), dim)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method == "mds":
+        return keep_distances(length * tree.tree_distances(), dim, Euclidean() if c is None else NormalCoordinates(c))
     if method == "sarkar":
-        points = SarkarEmbedding(dim, scale=math.sqrt(c) * length).fit(tree).embedding_
-        return PoincareBall(1.0).to_normal(points) / math.sqrt(c)
+        scale = FLAT_SCALE if c is None else math.sqrt(c) * length  # so short an edge feels no curvature
+        points = SarkarEmbedding(dim, scale=scale).fit(tree).embedding_
+        return PoincareBall(1.0).to_normal(points) * (length / scale)
     curved, flat = LEARNED[method]
     radius = length * tree.depths.max().item()
     options = {"radius": radius, "burn_in_radius": radius / 2, "device": "cpu"}
@@ -57,24 +61,34 @@ def place_tree(tree: Hierarchy, dim: int, c: float | None = 1.0, method: str = "
     return PoincareBall(c).to_normal(curved(dim, c=c, **options).fit(tree, progress=False).embedding_)
 
 
-def flat_places(distances: Tensor, dim: int, steps: int = 500) -> Tensor:
-    """Points (N, dim) of flat space whose distances are as near to `distances` (N, N) as they get: metric MDS.
+def keep_distances(distances: Tensor, dim: int, manifold: Manifold, steps: int = 300) -> Tensor:
+    """Points (N, dim) of a manifold whose distances are as near to `distances` (N, N) as they get: metric MDS.
 
-    The sum of squared errors falls with each step x <- B(x) x / N, where B(x) has the entries -distances_ij/|x_i - x_j|
-    off the diagonal and rows that sum to 0 (SMACOF: de Leeuw 1977). The start is classical MDS, with a little noise,
-    since there nodes that are seen alike from everywhere coincide.
+    The mean over pairs of (d(x_i, x_j)/distances_ij - 1)^2 is made small by L-BFGS, from where classical MDS puts the
+    points in flat space, with a little noise, since nodes that are seen alike from everywhere coincide there.
+
+    Args:
+        manifold: `NormalCoordinates`, or `Euclidean`.
+        steps: at most.
     """
-    n = len(distances)
-    squares = distances**2
+    n, squares = len(distances), distances**2
     products = (squares.mean(0) + squares.mean(1, keepdim=True) - squares - squares.mean()) / 2
     values, vectors = torch.linalg.eigh(products)
-    x = vectors[:, -dim:] * values[-dim:].clamp_min(0).sqrt()
-    x = nn.functional.pad(x, (0, dim - x.shape[1]))
-    x = x + 0.1 * distances.mean() * torch.randn(n, dim, generator=torch.Generator().manual_seed(0)).double()
-    for _ in range(steps):
-        ratio = distances / torch.cdist(x, x).clamp_min(1e-12)
-        x = (ratio.sum(1, keepdim=True) * x - ratio @ x) / n
-    return x
+    start = vectors[:, -dim:] * values[-dim:].clamp_min(0).sqrt()
+    start = nn.functional.pad(start, (0, dim - start.shape[1]))
+    noise = torch.randn(n, dim, generator=torch.Generator().manual_seed(0), dtype=distances.dtype)
+    x = (start + 0.1 * distances.mean() * noise).contiguous().requires_grad_()
+    optimizer = torch.optim.LBFGS([x], max_iter=steps, line_search_fn="strong_wolfe")
+    i, j = torch.triu_indices(n, n, 1)
+
+    def stress():
+        optimizer.zero_grad()
+        loss = (manifold.cdist(x, x)[i, j] / distances[i, j] - 1).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(stress)
+    return x.detach()
 
 
 class Classes(NamedTuple):
@@ -96,9 +110,9 @@ class PrototypeExperiment(Experiment):
 
     cosine: bool = option(False, "train the flat twin that knows no tree: directions, compared by their cosine")
     dim: int = option(2, "dimension of the space")
-    prototypes: str = option("sarkar", "what places the tree", choices=("sarkar", "poincare", "cones"))
+    prototypes: str = option("mds", "what places the tree", choices=METHODS)
     tree: str = option("true", "the classes' tree, or one that says nothing", choices=("true", "permuted"))
-    length: float = option(1.5, "of an edge of the tree")
+    length: float = option(1.0, "of an edge of the tree")
     width: int = option(16, "channels of the encoder")
     lr: float = option(1e-2, "Adam's learning rate")
     epochs: int = option(8, "passes over the training data")
@@ -143,10 +157,12 @@ class PrototypeExperiment(Experiment):
         nodes = [self.given_tree().names.index(name) for name in names]
         places = self.places()[nodes].float()
         if self.flat:
-            return PrototypeClassifier(encoder, places)
+            return PrototypeClassifier(encoder, places, temperature=self.length / 2)
         manifold = self.manifold()
         radius = math.sqrt(self.curvature) * (places.norm(dim=1).max().item() + self.length)
-        return PrototypeClassifier(encoder, manifold.from_normal(places), manifold, radius=radius)
+        return PrototypeClassifier(
+            encoder, manifold.from_normal(places), manifold, temperature=self.length / 2, radius=radius
+        )
 
 
 @torch.no_grad()

@@ -48,8 +48,9 @@ class ZeroShotExperiment(PrototypeExperiment):
     What a tree can tell of an unseen kind is which seen kinds are near to it, and no more: a picture is looked for
     among the unseen kinds (`leaf`; with one of each group held out, that is: which group), and among all kinds (`all`,
     and `all_group`, `all_branch`: the share whose best kind is of the right group, of the right branch). Where whole
-    groups are held out, `leaf` asks the tree for what it does not know, and `branch` is what is left to ask. `seen` is
-    the accuracy on new pictures of the kinds that were learned. The tree that counts is always the true one.
+    groups are held out, `leaf` asks the tree for what it does not know, and `branch` is what is left to ask. New
+    pictures of the kinds that were learned are looked for among these (`seen`) and among all kinds (`all_seen`). The
+    tree that counts is always the true one.
 
     The cosine twin has no place for an unseen kind. It is given the tree afterwards: a kind is the better the fewer
     edges it is away from the seen ones, on average over their probabilities (as Norouzi et al. 2014 do with words).
@@ -121,7 +122,8 @@ class ZeroShotExperiment(PrototypeExperiment):
         ranked = self.rank(logits, data)
         rivals = torch.cat([torch.arange(seen), unseen])
         among_unseen = unseen[ranked[new][:, unseen].argmax(1)]
-        among_all = rivals[ranked[new][:, rivals].argmax(1)]
+        best = rivals[ranked[:, rivals].argmax(1)]
+        among_all = best[new]
         place = torch.searchsorted(unseen, true[new])
         return {
             "leaf": accuracy_within(among_unseen, true[new], hops),
@@ -132,5 +134,6 @@ class ZeroShotExperiment(PrototypeExperiment):
             "all_group": accuracy_within(among_all, true[new], hops, 2),
             "all_branch": accuracy_within(among_all, true[new], hops, 4),
             "all_hops": mistake_hops(among_all, true[new], hops),
+            "all_seen": accuracy_within(best[~new], true[~new], hops),
             "seen": accuracy(logits[~new][:, :seen], true[~new]).item(),
         }
