@@ -11,11 +11,25 @@ from torch import Tensor, nn
 import hyplearn.layers as hnn
 from hyplearn.layers.convolution import beta_ratio
 from hyplearn.manifolds import Manifold
+from hyplearn.uncertainty import distance_from_origin
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class _Join(nn.Module):
+    """A 1x1 convolution of a coarse image, doubled, beside a fine one; the product comes before the doubling."""
+
+    def __init__(self, coarse: int, fine: int):
+        super().__init__()
+        self.coarse = nn.Conv2d(coarse, fine, 1, bias=False)
+        self.fine = nn.Conv2d(fine, fine, 1, bias=False)
+        self.norm = nn.BatchNorm2d(fine)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        return self.norm(self.fine(fine) + _double(self.coarse(coarse))).relu()
 
 
 class EncoderDecoder(nn.Module):
@@ -32,8 +46,8 @@ class EncoderDecoder(nn.Module):
         self.top = _block(3, width)
         self.down1 = nn.Sequential(_block(width, 2 * width, 2), _block(2 * width, 2 * width))
         self.down2 = nn.Sequential(_block(2 * width, 4 * width, 2), _block(4 * width, 4 * width))
-        self.up1 = _block(6 * width, 2 * width)
-        self.up2 = _block(3 * width, width)
+        self.up1 = _Join(4 * width, 2 * width)
+        self.up2 = _Join(2 * width, width)
         self.dropout = nn.Dropout2d(dropout)
         self.out = nn.Conv2d(width, dim, 1)
 
@@ -42,8 +56,7 @@ class EncoderDecoder(nn.Module):
             raise ValueError(f"images must have height and width divisible by 4, got {tuple(x.shape[-2:])}")
         top = self.top(x)
         middle = self.down1(top)
-        x = self.up1(torch.cat([middle, _double(self.down2(middle))], 1))
-        x = self.up2(torch.cat([top, _double(x)], 1))
+        x = self.up2(self.up1(self.down2(middle), middle), top)
         return self.out(self.dropout(x))
 
 
@@ -59,7 +72,7 @@ class SegmentationNet(nn.Module):
         outputs: logits per pixel: classes, or the nodes of a tree (`losses.HierarchicalSoftmax`).
         manifold: the chart of the pixels' space; None for the flat twin, which has as many parameters.
         width, dropout: see `EncoderDecoder`.
-        fully: whether the encoder-decoder is hyperbolic too (`HEncoderDecoder`; without dropout).
+        fully: whether the encoder-decoder is hyperbolic too (`HEncoderDecoder`).
         radius: pixels lie within radius/sqrt(c) of the origin (direction kept).
     """
 
@@ -77,7 +90,8 @@ class SegmentationNet(nn.Module):
         if fully and manifold is None:
             raise ValueError("fully=True needs a manifold; the flat twin is SegmentationNet(dim, outputs)")
         self.manifold, self.fully = manifold, fully
-        self.backbone = HEncoderDecoder(dim, manifold, width) if fully else EncoderDecoder(dim, width, dropout)
+        backbone = HEncoderDecoder(dim, manifold, width, dropout) if fully else EncoderDecoder(dim, width, dropout)
+        self.backbone = backbone
         if manifold is None:
             self.head = nn.Conv2d(dim, outputs, 1)
         else:
@@ -99,36 +113,40 @@ class SegmentationNet(nn.Module):
     def confidence(self, images: Tensor) -> Tensor:
         """(B, H, W): each pixel's distance from the origin. Near the origin are pixels that the network is unsure of,
         those at the borders of objects first (Ghadimi Atigh et al. 2022, section 4.2)."""
-        points = self.embed(images)
-        return points.norm(dim=1) if self.manifold is None else self.manifold.dist0(points, dim=1)
+        return distance_from_origin(self.embed(images), self.manifold)
 
 
 class HEncoderDecoder(nn.Module):
     """`EncoderDecoder` with every layer hyperbolic: points (B, 3, H, W) of `manifold` to points (B, dim, H, W).
 
-    Skips are beta-concatenations, doublings repeat points.
+    Skips are beta-concatenations, doublings repeat points, dropout acts on each coordinate of each pixel by itself.
     """
 
-    def __init__(self, dim: int, manifold: Manifold, width: int = 16):
+    def __init__(self, dim: int, manifold: Manifold, width: int = 16, dropout: float = 0.0):
         super().__init__()
         self.manifold = manifold
         self.top = self._block(3, width)
         self.down1 = hnn.HSequential(self._block(width, 2 * width, 2), self._block(2 * width, 2 * width))
         self.down2 = hnn.HSequential(self._block(2 * width, 4 * width, 2), self._block(4 * width, 4 * width))
-        self.up1 = self._block(6 * width, 2 * width)
-        self.up2 = self._block(3 * width, width)
+        self.up1 = self._join(4 * width, 2 * width)
+        self.up2 = self._join(2 * width, width)
+        self.dropout = hnn.HDropout(manifold, dropout, dim=1)
         self.out = hnn.HLinear(width, dim, manifold, gain=1.0, dim=1)
 
     def _block(self, inputs: int, outputs: int, stride: int = 1) -> hnn.HSequential:
         convolution = hnn.HConvolution2d(inputs, outputs, 3, self.manifold, stride=stride, padding=1)
         return hnn.HSequential(convolution, hnn.HBatchNorm2d(outputs, self.manifold), hnn.HReLU(self.manifold))
 
+    def _join(self, coarse: int, fine: int) -> hnn.HSequential:
+        linear = hnn.HLinear(coarse + fine, fine, self.manifold, dim=1)
+        return hnn.HSequential(linear, hnn.HBatchNorm2d(fine, self.manifold), hnn.HReLU(self.manifold))
+
     def forward(self, x: Tensor) -> Tensor:
         top = self.top(x)
         middle = self.down1(top)
-        x = self.up1(self._concatenate(middle, _double(self.down2(middle))))
-        x = self.up2(self._concatenate(top, _double(x)))
-        return self.out(x)
+        x = self.up1(self._concatenate(_double(self.down2(middle)), middle))
+        x = self.up2(self._concatenate(_double(x), top))
+        return self.out(self.dropout(x))
 
     def _concatenate(self, x: Tensor, y: Tensor) -> Tensor:
         """The beta-concatenation of two images of points, of dimensions m and n (Shimizu et al. 2021, section 3.3)."""
