@@ -130,4 +130,4 @@ class HResidual(HSequential):
 
     def _sum(self, n: Tensor, step: Tensor, dim: int) -> Tensor:
         wide = torch.promote_types(n.dtype, torch.float32)
-        return mobius_sum(n.to(wide), step.to(wide), self.manifold.c, dim).to(n.dtype)
+        return mobius_sum(n.to(wide), step.to(wide), self.manifold.c.to(wide), dim).to(n.dtype)

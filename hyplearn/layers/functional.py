@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hyplearn.numerics import asinh_value, asinhc, safe_sqrt
+from hyplearn.numerics import asinh_value
 
 
 class _SumOfSquares(torch.autograd.Function):
@@ -201,11 +201,9 @@ def fully_connected(
 
 # --- sums of points ---------------------------------------------------------------------------------------------------
 
-LIMIT = 345.0  # points beyond sqrt(c) d = LIMIT count as points there: cosh(d1) cosh(d2) does not overflow in float64
-
 
 class _Products(torch.autograd.Function):
-    """(|x|^2, <x, y>, |y|^2) along `dim`, which is kept, for x and y of the same shape: two passes for each gradient."""
+    """(|x|^2, <x, y>, |y|^2) along `dim`, which is kept, of x and y of one shape: two passes for each gradient."""
 
     generate_vmap_rule = True
 
@@ -229,13 +227,34 @@ def valued(x: Tensor, value: Tensor) -> Tensor:
 
 
 def cosh_sinhc(square: Tensor) -> tuple[Tensor, Tensor]:
-    """cosh(s) and sinh(s)/s for s^2 = `square`, in float64."""
-    return _CoshSinhc.apply(square.double().clamp_max(LIMIT**2))
+    """cosh(s) and sinh(s)/s for s^2 = `square`. Two of them can be multiplied: s counts as 42 (float64: 352) beyond."""
+    return _CoshSinhc.apply(square.clamp_max((_largest(square.dtype) / 2) ** 2))
+
+
+class _AsinhcOfSquare(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(q):
+        s = q.clamp_min(torch.finfo(q.dtype).tiny).sqrt_()
+        return asinh_value(s).div_(s)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx, grad):
+        q, out = ctx.saved_tensors
+        # (1/sqrt(1 + q) - f)/(2q) cancels for small q; the series of f is exact to rounding below q = 0.01.
+        series = -1 / 6 + q * (3 / 20 + q * (-15 / 112 + q * (35 / 288 + q * (-315 / 2816 + q * (693 / 6656)))))
+        slope = torch.where(q < 0.01, series, ((1 + q).rsqrt() - out) / (2 * q.clamp_min(0.01)))
+        return grad * slope
 
 
 def asinhc_of_square(square: Tensor) -> Tensor:
-    """asinh(s)/s for s^2 = `square`."""
-    return asinhc(safe_sqrt(square))
+    """asinh(s)/s as a function of s^2, of which it is analytic: nothing special happens at s = 0."""
+    return _AsinhcOfSquare.apply(square)
 
 
 def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
@@ -246,19 +265,19 @@ def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
         a = sinh|x|/|x| (cosh|y| + b sinh|x|/|x| <x, y>/(1 + cosh|x|)),   b = sinh|y|/|y|,
 
     and its normal coordinates are asinh|z|/|z| z. Few passes over x and y: all else happens to one number for each
-    point, in float64.
+    point.
 
     Args:
         x, y: float32 or float64, of one shape; coordinates along `dim`.
-        c: 0-dimensional, float64.
+        c: 0-dimensional, of that dtype.
     """
-    xx, xy, yy = (c * product.double() for product in _Products.apply(x, y, dim))
+    xx, xy, yy = (c * product for product in _Products.apply(x, y, dim))
     (cosh_x, sinhc_x), (cosh_y, b) = cosh_sinhc(xx), cosh_sinhc(yy)
     a = sinhc_x * (cosh_y + b * sinhc_x * xy / (1 + cosh_x))
     time = cosh_x * cosh_y + sinhc_x * b * xy
     with torch.no_grad():  # z itself does not cancel as time^2 - 1 does
         scale = torch.maximum(a, b)
-        z = torch.addcmul(x * (a / scale).to(x.dtype), y, (b / scale).to(x.dtype))
-        zz = c * (z * z).sum(dim, keepdim=True).double() * scale.square()
+        z = torch.addcmul(x * (a / scale), y, b / scale)
+        zz = c * (z * z).sum(dim, keepdim=True) * scale.square()
     shrink = asinhc_of_square(valued((time - 1) * (time + 1), zz))
-    return torch.addcmul(x * (shrink * a).to(x.dtype), y, (shrink * b).to(x.dtype))
+    return torch.addcmul(x * (shrink * a), y, shrink * b)

@@ -25,29 +25,29 @@ class _HBatchNorm(HLayer):
         # As (B, features, pixels), and in units where c = 1.
         x = n.flatten(0, -2).unsqueeze(-1) if self.dim == -1 else n.view(-1, *shape[-3:]).flatten(2)
         x = x.to(torch.promote_types(n.dtype, torch.float32))
-        out = self._normalise(x, self.manifold.c.sqrt())
+        out = self._normalise(x, self.manifold.sqrt_c(x))
         return out.view(shape).to(n.dtype)
 
     def _normalise(self, x, sqrt_c):
         """What happens to a point is a combination of itself, the direction u of the mean and the bias b: its factors
-        follow from the three inner products |x|^2, <x, u> and <x, b>, one number each for a point, in float64.
+        follow from the three inner products |x|^2, <x, u> and <x, b>, one number each for a point.
         """
-        dtype, square = x.dtype, sqrt_c.square() * squared_norm(x, 1).double()
+        square = sqrt_c.square() * squared_norm(x, 1)
         cosh, sinhc = cosh_sinhc(square)
         if self.training:
             if cosh.numel() < 2:
                 raise ValueError(f"{type(self).__name__} needs more than one point to train, got {cosh.numel()}")
-            total = sqrt_c * (x @ sinhc.to(dtype).mT).sum(0).squeeze(-1).double()
+            total = sqrt_c * (x @ sinhc.mT).sum(0).squeeze(-1)
         else:
-            total = sqrt_c * self.running_mean.double()
+            total = sqrt_c * self.running_mean.to(x.dtype)
         length = norm(total)
-        u, b = total / torch.where(length > 0, length, 1.0), sqrt_c * self.bias.double()
-        basis = torch.stack([u, b]).to(dtype).expand(len(x), -1, -1)
-        products = sqrt_c * torch.bmm(basis, x).double()
+        u, b = total / torch.where(length > 0, length, 1.0), sqrt_c * self.bias.to(x.dtype)
+        basis = torch.stack([u, b]).expand(len(x), -1, -1)
+        products = sqrt_c * torch.bmm(basis, x)
         along, rest = products[:, :1], square - products[:, :1].square()
         with torch.no_grad():  # the part across u itself does not cancel as the difference of squares does
-            across = torch.addcmul(x, basis[:, :1].mT, (along / sqrt_c).to(dtype), value=-1)
-            exact = sqrt_c.square() * (across * across).sum(1, keepdim=True).double()
+            across = torch.addcmul(x, basis[:, :1].mT, along / sqrt_c, value=-1)
+            exact = sqrt_c.square() * (across * across).sum(1, keepdim=True)
 
         # Moved by -mean, a point's part along u is e^-d (its part along u) - sinh(d) gap, with gap = t - (that part).
         s_along, s_rest = sinhc * along, sinhc.square() * valued(rest, exact)
@@ -66,8 +66,8 @@ class _HBatchNorm(HLayer):
             var = radius_square.mean() / sqrt_c.square()
             self._update((d * u / sqrt_c).detach(), var.detach())
         else:
-            var = self.running_var.double()
-        scale = self.weight.double() / (var + self.eps).sqrt()
+            var = self.running_var.to(x.dtype)
+        scale = self.weight.to(x.dtype) / (var + self.eps).sqrt()
 
         # Now y = f x + g u, and b (+) y as in `mobius_sum`.
         f = scale * shrink * sinhc
@@ -79,7 +79,7 @@ class _HBatchNorm(HLayer):
         shrink = asinhc_of_square(((time - 1) * (time + 1)).clamp_min(0))
         of_b = sinhc_b * (cosh_y + sinhc_b * sinhc_y * inner / (1 + cosh_b))
         factors = torch.cat([sinhc_y * g, of_b], 1) * (shrink / sqrt_c)
-        return torch.baddbmm(x * (shrink * sinhc_y * f).to(dtype), basis.mT, factors.to(dtype))
+        return torch.baddbmm(x * (shrink * sinhc_y * f), basis.mT, factors)
 
     @torch.no_grad()
     def _update(self, mean, var):
