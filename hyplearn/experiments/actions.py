@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from torch.utils.data import TensorDataset
 
+from hyplearn import viz
 from hyplearn.data.scenes import ACTION_CLASSES, action_tree, draw_clips
 from hyplearn.experiments.base import Data, accuracy, option
-from hyplearn.experiments.prototypes import Classes, PrototypeExperiment, predict
+from hyplearn.experiments.prototypes import SHOWN, Classes, PrototypeExperiment, draw_confusion, draw_tree, predict
 from hyplearn.metrics import accuracy_within, hierarchical_precision, mistake_hops
 from hyplearn.networks import VideoEncoder
 
@@ -65,3 +66,13 @@ class ActionsExperiment(PrototypeExperiment):
             "precision5": hierarchical_precision(logits, true, hops, 5),
             "mistake_hops": mistake_hops(predicted, true, hops),
         }
+
+    def draw(self, model, data, out):
+        clips, true = data.test.tensors
+        logits, points = predict(model, clips)
+        pictures = {"confusion": draw_confusion(logits.argmax(1), true, data.about)}
+        if not self.cosine:
+            labels = [data.about.names[k] for k in true[:SHOWN]]
+            pictures["tree"] = draw_tree(model, self.given_tree(), self.places(), points[:SHOWN], labels)
+        for name, (figure, alt) in pictures.items():
+            viz.save(figure, out / f"{name}.svg", alt)

@@ -8,11 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hyplearn import viz
 from hyplearn.data import Hierarchy
 from hyplearn.embeddings import (
     ConeEmbedding,
     EuclideanConeEmbedding,
     EuclideanEmbedding,
+    HoroPCA,
     PoincareEmbedding,
     SarkarEmbedding,
 )
@@ -20,6 +22,7 @@ from hyplearn.embeddings.sarkar import spherical_code
 from hyplearn.experiments.base import Experiment, option
 from hyplearn.manifolds import Euclidean, Manifold, NormalCoordinates, PoincareBall
 from hyplearn.networks import PrototypeClassifier
+from hyplearn.viz.labels import Labels
 
 LEARNED = {
     "poincare": (PoincareEmbedding, EuclideanEmbedding),
@@ -176,3 +179,86 @@ def predict(model: PrototypeClassifier, inputs: Tensor) -> tuple[Tensor, Tensor]
         parts.append((model.compare(points).to(inputs.device), model.manifold.to_normal(points).to(inputs.device)))
     logits, points = zip(*parts, strict=True)
     return torch.cat(logits), torch.cat(points)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def draw_tree(model: PrototypeClassifier, tree: Hierarchy, places: Tensor, points: Tensor, labels: list[str]) -> tuple:
+    """The tree where it was placed, and examples among it; a figure and its description.
+
+    Two dimensions are shown as they are, more by HoroPCA (flat: by principal components) of the nodes.
+
+    Args:
+        places: (nodes, dim) normal coordinates of the tree.
+        points: (N, dim) normal coordinates of some examples, coloured by the branch of their class.
+        labels: the N classes of the examples; in the picture, the nodes above them and they themselves are named.
+    """
+    classes = {label: tree.names.index(label) for label in labels}
+    branch = {label: next(b for b in tree.ancestors[i] if tree.depths[b] == 1) for label, i in classes.items()}
+    branches = sorted(set(branch.values()))
+    marks = dict(zip(branches, zip(viz.CYCLE, "os^Dv<>", strict=True), strict=False))
+    if isinstance(model.manifold, Euclidean):
+        figure, ax = viz.chart(6.4, 6)
+        ax.set_aspect("equal")
+        mean = places.mean(0)
+        axes = torch.linalg.svd(places - mean, full_matrices=False).Vh[:2]
+        nodes, shown = ((x.double() - mean) @ axes.T if x.shape[1] > 2 else x.double() for x in (places, points))
+        for edge in tree.edges.tolist():
+            ax.plot(*nodes[edge].T, color=viz.COLORS["grey"], lw=0.9)
+        ax.scatter(*nodes.T, s=9, color=viz.COLORS["ink"], zorder=5)
+        names = ax.add_artist(Labels(ax))
+        names.points = nodes.tolist()
+    else:
+        disk, sqrt_c = PoincareBall(1.0), model.manifold.c.sqrt()
+        nodes, shown = (disk.from_normal(sqrt_c * x.double()) for x in (places, points))
+        if nodes.shape[1] > 2:
+            pca = HoroPCA(2).fit(nodes)
+            nodes, shown = pca.transform(nodes), pca.transform(shown)
+        figure, (canvas,) = viz.picture(viz.Disk, size=6)
+        ax, names = canvas.ax, canvas.labels
+        canvas.segment(nodes[tree.edges[:, 0]], nodes[tree.edges[:, 1]], color="grey", width=0.9)
+        canvas.point(nodes, size=2.5)
+    for b, (color, marker) in marks.items():
+        rows = [k for k, label in enumerate(labels) if branch[label] == b]
+        ax.scatter(*shown[rows].T, s=12, marker=marker, color=color, alpha=0.45, linewidths=0, zorder=4)
+    for i in sorted({*branches, *(n for leaf in classes.values() for n in (leaf, *tree.parents[leaf]))}):
+        b = next(b for b in (i, *tree.ancestors[i]) if b in marks)
+        names.add(nodes[i], tree.labels[i], marks[b][0], 9 if i in classes.values() else 12, 3)
+    where = "the plane" if isinstance(model.manifold, Euclidean) else "the Poincare disk"
+    return figure, (
+        f"The tree of {len(tree)} nodes in {where}, and {len(points)} test examples of {len(classes)} classes, "
+        f"coloured by branch: {', '.join(tree.names[b] for b in branches)}."
+    )
+
+
+def draw_confusion(predicted: Tensor, true: Tensor, classes: Classes) -> tuple:
+    """How often each class (row) was called each other (column), in the order of the tree; figure and description.
+
+    Lines separate groups; so what is dark beside the diagonal and within its square are mistakes between siblings.
+    """
+    tree = classes.tree
+    walk, stack = [], [tree.roots[0]]
+    while stack:
+        walk.append(node := stack.pop())
+        stack += reversed(tree.children[node])
+    order = [classes.names.index(tree.names[i]) for i in walk if tree.names[i] in classes.names]
+    rows, columns = ([k for k in order if (part == k).any()] for part in (true, torch.cat([true, predicted])))
+    share = torch.stack([torch.bincount(predicted[true == k], minlength=len(classes.names)) for k in rows]).double()
+    share = (share / share.sum(1, keepdim=True))[:, columns]
+    figure, ax = viz.chart(2.2 + 0.22 * len(columns), 2.2 + 0.22 * len(rows))
+    picture = ax.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
+    for axis, kinds, line in ((ax.yaxis, rows, ax.axhline), (ax.xaxis, columns, ax.axvline)):
+        axis.set_ticks(range(len(kinds)), [classes.names[k] for k in kinds], fontsize=8)
+        parents = [tree.parents[tree.names.index(classes.names[k])] for k in kinds]
+        for k in range(1, len(kinds)):
+            if parents[k] != parents[k - 1]:
+                line(k - 0.5, color=viz.COLORS["grey"], lw=0.8)
+    ax.tick_params(axis="x", rotation=90)
+    ax.grid(False)
+    ax.set(xlabel="called", ylabel="is")
+    figure.colorbar(picture, ax=ax, label="share", shrink=0.6)
+    return figure, (
+        f"How often each of {len(rows)} classes was called each of {len(columns)}, in the order of the tree: "
+        f"{100 * (predicted == true).double().mean():.0f} % on the diagonal."
+    )
