@@ -116,9 +116,10 @@ class FewShotExperiment(Experiment):
     def scores(self, model, part, data):
         points = embed_all(model, part.images)
         logits = query_logits(model, part, points)
-        scores = {"accuracy": accuracy(logits, part.targets()).item()}
+        targets = part.targets().to(logits.device)
+        scores = {"accuracy": accuracy(logits, targets).item()}
         five = Episodes(part.images, part.labels, part.ways, 5, part.queries, part.count, part.seed)
-        scores["accuracy_5_shots"] = accuracy(query_logits(model, five, points), five.targets()).item()
+        scores["accuracy_5_shots"] = accuracy(query_logits(model, five, points), targets).item()
         by_distance, by_probability = {}, []
         for name, images in corrupted(part.images).items():
             other = embed_all(model, images)
@@ -154,10 +155,9 @@ def _shapes(labels: list[int], count: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def embed_all(model: PrototypicalNet, images: Tensor) -> Tensor:
-    """Points (N, dim) of images (N, C, H, W), in evaluation mode, on the device of the images."""
+    """Points (N, dim) of images (N, C, H, W), in evaluation mode, on the device of the model."""
     model.eval()
-    device = model.log_scale.device
-    return torch.cat([model.embed(batch.to(device)).to(images.device) for batch in images.split(256)])
+    return torch.cat([model.embed(batch.to(model.log_scale.device)) for batch in images.split(256)])
 
 
 @torch.no_grad()
@@ -171,8 +171,7 @@ def query_logits(model: PrototypicalNet, episodes: Episodes, points: Tensor, que
     shown = points[rows]
     if queries is not None:
         shown[:, :, episodes.shots :] = queries[rows[:, :, episodes.shots :]]
-    device = model.log_scale.device
-    return torch.cat([model.compare(part.to(device), episodes.shots).to(points.device) for part in shown.split(250)])
+    return torch.cat([model.compare(part, episodes.shots) for part in shown.split(250)])
 
 
 def corrupted(images: Tensor, seed: int = 0) -> dict[str, Tensor]:
@@ -183,7 +182,7 @@ def corrupted(images: Tensor, seed: int = 0) -> dict[str, Tensor]:
 def _separation(clean: Tensor, other: Tensor) -> float:
     """The probability that a clean picture has more confidence than another one."""
     confidence = torch.cat([clean.flatten(), other.flatten()])
-    return auroc(confidence, torch.arange(len(confidence)) < clean.numel())
+    return auroc(confidence, torch.arange(len(confidence), device=clean.device) < clean.numel())
 
 
 @torch.no_grad()
@@ -197,7 +196,7 @@ def relative_deltas(
     """
     model.eval()
     device = model.log_scale.device
-    features = torch.cat([model.encoder.features(batch.to(device)).to(images.device) for batch in images.split(256)])
+    features = torch.cat([model.encoder.features(batch.to(device)) for batch in images.split(256)])
     points = embed_all(model, images)
     spaces = {
         "features": (Euclidean(), features),
@@ -214,7 +213,7 @@ def relative_deltas(
 
 
 def in_the_plane(model: PrototypicalNet, points: Tensor) -> Callable[[Tensor], Tensor]:
-    """A map of points (N, dim) to places (N, 2) in the disk of radius 1, or in the plane for a flat network.
+    """A map of points (N, dim) to places (N, 2) in the disk of radius 1, or in the plane if flat; results on the CPU.
 
     Two dimensions are shown as they are, more by the HoroPCA (flat: by the principal components) of the given points.
     """
@@ -222,13 +221,13 @@ def in_the_plane(model: PrototypicalNet, points: Tensor) -> Callable[[Tensor], T
     if isinstance(model.manifold, Euclidean):
         mean = points.mean(0)
         axes = torch.linalg.svd(points - mean, full_matrices=False).Vh[:2]
-        return (lambda x: x) if planar else (lambda x: (x - mean) @ axes.T)
+        return (lambda x: x.cpu()) if planar else (lambda x: ((x - mean) @ axes.T).cpu())
     disk = PoincareBall(1.0)
     pca = None if planar else HoroPCA(2).fit(convert(points.double(), model.manifold, disk))
 
     def place(x):
         x = convert(x.double(), model.manifold, disk)
-        return x if planar else pca.transform(x)
+        return (x if planar else pca.transform(x)).cpu()
 
     return place
 
@@ -238,10 +237,10 @@ def draw_embedding(model: PrototypicalNet, points: dict[str, Tensor], episodes: 
     place, flat = in_the_plane(model, points["clean"]), isinstance(model.manifold, Euclidean)
     titles = ("six test classes", "clean and corrupted")
     if flat:
-        figure, axes = viz.chart(8.4, 4.4, columns=2, sharex=True, sharey=True)
+        figure, axes = viz.chart(8.4, 4.4, columns=2)
         for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title)
-            ax.set_aspect("equal")
+            ax.set_aspect("equal", adjustable="datalim")
     else:
         figure, disks = viz.picture(viz.Disk, viz.Disk, titles=titles)
         axes = [disk.ax for disk in disks]
@@ -251,10 +250,10 @@ def draw_embedding(model: PrototypicalNet, points: dict[str, Tensor], episodes: 
     other = torch.cat([place(x) for name, x in points.items() if name != "clean"])
     axes[1].scatter(*clean.T, s=9, color=viz.COLORS["blue"], alpha=0.6, linewidths=0, label="clean")
     axes[1].scatter(*other.T, s=9, marker="^", color=viz.COLORS["red"], alpha=0.35, linewidths=0, label="corrupted")
-    origin = place(torch.zeros_like(points["clean"][:1]) if flat else model.manifold.origin(*points["clean"][:1].shape))
+    origin = place(model.manifold.origin(1, points["clean"].shape[1], device=points["clean"].device))
     for ax in axes:
         ax.plot(*origin[0], "+", color=viz.COLORS["ink"], ms=11, mew=1.8, zorder=9)
-    axes[1].legend(loc="upper right", handletextpad=0.1, borderpad=0.1, markerscale=2)
+    axes[1].legend(loc="upper right", handletextpad=0.1, borderpad=0.1, markerscale=2, frameon=False)
     where = "the plane" if flat else "the Poincare disk"
     return figure, (
         f"Test images in {where}; the cross is the origin. Left: six classes that training never showed, each with its "
@@ -271,7 +270,9 @@ def draw_confidence(model: PrototypicalNet, points: dict[str, Tensor]) -> tuple:
     bins = np.linspace(0, max(d.max().item() for d in distances.values()), 41)
     for (name, d), color, style in zip(distances.items(), viz.CYCLE, ("-", "--", "-.", ":", "-"), strict=False):
         width = 2.6 if name == "clean" else 1.6
-        ax.hist(d.numpy(), bins, density=True, histtype="step", color=color, ls=style, lw=width, label=labels[name])
+        ax.hist(
+            d.cpu().numpy(), bins, density=True, histtype="step", color=color, ls=style, lw=width, label=labels[name]
+        )
     ax.set(xlabel="distance from the origin", ylabel="density")
-    ax.legend()
+    ax.legend(frameon=False)
     return figure, f"Distances of test images from the origin: {'; '.join(labels.values())}."

@@ -70,6 +70,9 @@ class PrototypicalNet(nn.Module):
         return self.compare(self.embed(episodes))
 
     def confidence(self, images: Tensor) -> Tensor:
-        """(..., C, H, W) to (...): the distance of the embedded image from the origin, where images lie that could be
-        of several classes (Khrulkov et al. 2020, section 5); in flat space the length of the vector."""
+        """(..., C, H, W) to (...): the distance of the embedded image from the origin; in flat space its length.
+
+        Unclear images lie nearer to the origin (Khrulkov et al. 2020, section 5), as far as training makes it so: the
+        loss compares points with points, and is the same after any isometry. It is a habit to be measured, not a law.
+        """
         return self.manifold.dist0(self.embed(images))
