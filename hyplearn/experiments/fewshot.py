@@ -56,7 +56,7 @@ class FewShotExperiment(Experiment):
     radius: float = option(6.0, "points lie within radius/sqrt(c) of the origin")
     data: str = option("scenes", "which pictures", choices=("scenes", "omniglot", "omniglot-small1"))
     batch_size: int = option(1, "episodes per step")
-    epochs: int = option(4, "passes over the training episodes")
+    epochs: int = option(3, "passes over the training episodes")
     lr: float = option(1e-2, "Adam's learning rate")
 
     def __post_init__(self):
