@@ -115,8 +115,7 @@ def label_boundaries(labels: Tensor, reach: int) -> Tensor:
 
 
 def _boundary_cases(draw):
-    halves = torch.tensor([[[0, 0, 1, 1]] * 3])
-    yield Case((halves, 1), "two classes side by side")
+    yield Case((torch.tensor([[[0, 0, 1, 1]]]), 1), "a row of four pixels, 0 0 1 1")
     for size, reach in (((6, 7), 1), ((12, 10), 2), ((14, 15), 3)):
         blocks = _labels(draw, 4, 2, *(s // 3 + 1 for s in size))
         labels = blocks.repeat_interleave(3 * reach, 1).repeat_interleave(3 * reach, 2)[:, : size[0], : size[1]]
@@ -125,7 +124,7 @@ def _boundary_cases(draw):
     dot[0, 4, 4] = 3
     yield Case((dot, 2), "one pixel of another class, reach 2")
     void = _labels(draw, 2, 2, 3, 3, void=0.4).repeat_interleave(3, 1).repeat_interleave(3, 2)
-    yield Case((void, 1), "blocks of two classes and of void")
+    yield Case((void, 1), "blocks of two classes and of void", edge=True)
     corner = torch.zeros(1, 5, 6, dtype=torch.int64)
     corner[0, 0, 0] = 1
     yield Case((corner, 1), "another class in the corner", edge=True)
@@ -310,8 +309,9 @@ def _planes(draw, K: int, n: int, c: float):
 
 
 def _gyroplane_cases(draw):
-    x, p, a = (torch.tensor(v, dtype=F64) for v in ([0.5, 0.2], [[0.0, 0.5]], [[1.0, 1.0]]))
-    yield Case((x.view(1, 2, 1, 1), p, a, 1.0), "one pixel, one class")
+    x = torch.tensor([[0.5, 0.0, -0.2], [0.2, 0.3, 0.1]], dtype=F64).view(1, 2, 1, 3)
+    p, a = (torch.tensor(v, dtype=F64) for v in ([[0.0, 0.5], [0.4, 0.1]], [[1.0, 1.0], [0.0, 2.0]]))
+    yield Case((x, p, a, 1.0), "a row of three pixels, two classes")
     for c in CURVATURES:
         yield Case((_picture(draw, 1, 3, 2, 2, c=c), *_planes(draw, 4, 3, c), c), "2 x 2 pixels, 4 classes")
     yield Case((_picture(draw, 3, 2, 4, 5, c=0.5), *_planes(draw, 6, 2, 0.5), 0.5), "3 pictures of 4 x 5, 6 classes")
@@ -396,14 +396,23 @@ def gyroplane_logits_in_the_other_order(x, p, a, c):
     return (2 / (1 - c * pp) * size / s * torch.asinh(inside)).movedim(-1, 1)
 
 
-@mistake(
-    "In |w|^2 = (alpha^2 |p|^2 + 2 alpha beta <p, x> + beta^2 |x|^2)/N^2 the middle term is missing or has lost its 2."
-)
+@mistake("In |w|^2 = (alpha^2 |p|^2 + 2 alpha beta <p, x> + beta^2 |x|^2)/N^2 the term in the middle is missing.")
 def gyroplane_logits_without_the_mixed_term(x, p, a, c):
     s, x = math.sqrt(c), x.movedim(1, -1)[..., None, :]
     xp, xx, pp = (x * p).sum(-1), (x * x).sum(-1), (p * p).sum(-1)
     alpha, beta, N = -(1 - 2 * c * xp + c * xx), 1 - c * pp, 1 - 2 * c * xp + c * c * pp * xx
     ww = (alpha**2 * pp + beta**2 * xx) / N**2
+    size = a.norm(dim=-1)
+    side = (alpha * (p * a).sum(-1) + beta * (x * a).sum(-1)) / N
+    return (2 / (1 - c * pp) * size / s * torch.asinh(2 * s * side / ((1 - c * ww) * size))).movedim(-1, 1)
+
+
+@mistake("In |w|^2 = (alpha^2 |p|^2 + 2 alpha beta <p, x> + beta^2 |x|^2)/N^2 the term in the middle has lost its 2.")
+def gyroplane_logits_mixed_term_once(x, p, a, c):
+    s, x = math.sqrt(c), x.movedim(1, -1)[..., None, :]
+    xp, xx, pp = (x * p).sum(-1), (x * x).sum(-1), (p * p).sum(-1)
+    alpha, beta, N = -(1 - 2 * c * xp + c * xx), 1 - c * pp, 1 - 2 * c * xp + c * c * pp * xx
+    ww = (alpha**2 * pp + alpha * beta * xp + beta**2 * xx) / N**2
     size = a.norm(dim=-1)
     side = (alpha * (p * a).sum(-1) + beta * (x * a).sum(-1)) / N
     return (2 / (1 - c * pp) * size / s * torch.asinh(2 * s * side / ((1 - c * ww) * size))).movedim(-1, 1)
@@ -461,6 +470,7 @@ GYROPLANE = Exercise(
         gyroplane_logits_plus_p,
         gyroplane_logits_in_the_other_order,
         gyroplane_logits_without_the_mixed_term,
+        gyroplane_logits_mixed_term_once,
         gyroplane_logits_factor_of_x,
         gyroplane_logits_classes_last,
     ],
