@@ -71,7 +71,7 @@ class ActionsExperiment(PrototypeExperiment):
         clips, true = data.test.tensors
         logits, points = predict(model, clips)
         pictures = {"confusion": draw_confusion(logits.argmax(1), true, data.about)}
-        if not self.cosine:
+        if self.dim == 2 and not self.cosine:
             labels = [data.about.names[k] for k in true[:SHOWN]]
             pictures["tree"] = draw_tree(model, self.given_tree(), self.places(), points[:SHOWN], labels)
         for name, (figure, alt) in pictures.items():

@@ -14,7 +14,6 @@ from hyplearn.embeddings import (
     ConeEmbedding,
     EuclideanConeEmbedding,
     EuclideanEmbedding,
-    HoroPCA,
     PoincareEmbedding,
     SarkarEmbedding,
 )
@@ -68,7 +67,8 @@ def keep_distances(distances: Tensor, dim: int, manifold: Manifold, steps: int =
     """Points (N, dim) of a manifold whose distances are as near to `distances` (N, N) as they get: metric MDS.
 
     The mean over pairs of (d(x_i, x_j)/distances_ij - 1)^2 is made small by L-BFGS, from where classical MDS puts the
-    points in flat space, with a little noise, since nodes that are seen alike from everywhere coincide there.
+    points in flat space, with a little noise, since nodes that are seen alike from everywhere coincide there. Where
+    distances are many times 1/sqrt(c) it may end in a local minimum; there Sarkar's construction is nearly exact.
 
     Args:
         manifold: `NormalCoordinates`, or `Euclidean`.
@@ -185,13 +185,11 @@ def predict(model: PrototypeClassifier, inputs: Tensor) -> tuple[Tensor, Tensor]
 
 
 def draw_tree(model: PrototypeClassifier, tree: Hierarchy, places: Tensor, points: Tensor, labels: list[str]) -> tuple:
-    """The tree where it was placed, and examples among it; a figure and its description.
-
-    Two dimensions are shown as they are, more by HoroPCA (flat: by principal components) of the nodes.
+    """The tree where it was placed, and examples among it; a figure and its description. For two dimensions.
 
     Args:
-        places: (nodes, dim) normal coordinates of the tree.
-        points: (N, dim) normal coordinates of some examples, coloured by the branch of their class.
+        places: (nodes, 2) normal coordinates of the tree.
+        points: (N, 2) normal coordinates of some examples, coloured by the branch of their class.
         labels: the N classes of the examples; in the picture, the nodes above them and they themselves are named.
     """
     classes = {label: tree.names.index(label) for label in labels}
@@ -201,9 +199,7 @@ def draw_tree(model: PrototypeClassifier, tree: Hierarchy, places: Tensor, point
     if isinstance(model.manifold, Euclidean):
         figure, ax = viz.chart(6.4, 6)
         ax.set_aspect("equal")
-        mean = places.mean(0)
-        axes = torch.linalg.svd(places - mean, full_matrices=False).Vh[:2]
-        nodes, shown = ((x.double() - mean) @ axes.T if x.shape[1] > 2 else x.double() for x in (places, points))
+        nodes, shown = places, points
         for edge in tree.edges.tolist():
             ax.plot(*nodes[edge].T, color=viz.COLORS["grey"], lw=0.9)
         ax.scatter(*nodes.T, s=9, color=viz.COLORS["ink"], zorder=5)
@@ -212,9 +208,6 @@ def draw_tree(model: PrototypeClassifier, tree: Hierarchy, places: Tensor, point
     else:
         disk, sqrt_c = PoincareBall(1.0), model.manifold.c.sqrt()
         nodes, shown = (disk.from_normal(sqrt_c * x.double()) for x in (places, points))
-        if nodes.shape[1] > 2:
-            pca = HoroPCA(2).fit(nodes)
-            nodes, shown = pca.transform(nodes), pca.transform(shown)
         figure, (canvas,) = viz.picture(viz.Disk, size=6)
         ax, names = canvas.ax, canvas.labels
         canvas.segment(nodes[tree.edges[:, 0]], nodes[tree.edges[:, 1]], color="grey", width=0.9)

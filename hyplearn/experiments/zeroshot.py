@@ -148,7 +148,7 @@ class ZeroShotExperiment(PrototypeExperiment):
         logits, points = predict(model, images)
         best = self.among_all(self.rank(logits, data), true.unique())
         pictures = {"confusion": draw_confusion(best, true, data.about)}
-        if not self.cosine:
+        if self.dim == 2 and not self.cosine:
             labels = [data.about.names[k] for k in true[:SHOWN]]
             pictures["tree"] = draw_tree(model, self.given_tree(), self.places(), points[:SHOWN], labels)
         for name, (figure, alt) in pictures.items():
