@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import asinhc_of_square, cosh_sinhc, squared_norm, valued
-from hyplearn.manifolds import Manifold, NormalCoordinates
+from hyplearn.layers.functional import asinhc_of_square, cosh_sinhc, mobius_sum, squared_norm, valued
+from hyplearn.manifolds import Manifold
 from hyplearn.numerics import asinh, dot, norm
 
 
@@ -13,7 +13,6 @@ class _HBatchNorm(HLayer):
     def __init__(self, features, manifold, momentum, eps, dim):
         super().__init__(manifold, dim)
         self.features, self.momentum, self.eps = features, momentum, eps
-        self.chart = NormalCoordinates(manifold.curvature)
         self.bias = nn.Parameter(torch.zeros(features))
         self.weight = nn.Parameter(torch.ones(()))
         self.register_buffer("running_mean", torch.zeros(features))
@@ -23,10 +22,10 @@ class _HBatchNorm(HLayer):
         self._check(n, self.features, self.dim)
         shape = n.shape
         # As (B, features, pixels), and in units where c = 1.
-        x = n.flatten(0, -2).unsqueeze(-1) if self.dim == -1 else n.view(-1, *shape[-3:]).flatten(2)
+        x = n.flatten(0, -2).unsqueeze(-1) if self.dim == -1 else n.reshape(-1, *shape[-3:]).flatten(2)
         x = x.to(torch.promote_types(n.dtype, torch.float32))
         out = self._normalise(x, self.manifold.sqrt_c(x))
-        return out.view(shape).to(n.dtype)
+        return out.reshape(shape).to(n.dtype)
 
     def _normalise(self, x, sqrt_c):
         """What happens to a point is a combination of itself, the direction u of the mean and the bias b: its factors
@@ -83,7 +82,9 @@ class _HBatchNorm(HLayer):
 
     @torch.no_grad()
     def _update(self, mean, var):
-        moved = self.chart.geodesic(self.momentum, self.running_mean, mean.to(self.running_mean.dtype))
+        # On the geodesic from the old mean to the new one, at the fraction `momentum` of the way.
+        c, old = self.manifold.c, self.running_mean.double()
+        moved = mobius_sum(old, self.momentum * mobius_sum(-old, mean.double(), c, 0), c, 0)
         self.running_mean.copy_(moved)
         self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
 
