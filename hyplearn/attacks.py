@@ -28,7 +28,7 @@ def fgsm(
         model: maps x (B, ...) to the first argument of `loss`.
         y: labels (B,).
         epsilon: the largest change of an entry, a number or a tensor that broadcasts to x.
-        low, high: the values that an input may have, likewise.
+        low, high: the values that an input may have, likewise; x lies between them.
 
     Source: Goodfellow, Shlens, Szegedy, "Explaining and Harnessing Adversarial Examples", ICLR 2015, section 4.
     """
