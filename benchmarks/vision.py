@@ -42,6 +42,14 @@ ARMS: dict[str, dict[str, dict]] = {
         "hyperbolic, mixed": {"mixed": 0.5},
         "flat, mixed": {"flat": True, "mixed": 0.5},
     },
+    "segmentation": {
+        "hyperbolic": {},
+        "flat": {"flat": True},
+        "flat, no tree": {"flat": True, "tree": "none"},
+        "hyperbolic, no tree": {"tree": "none"},
+        "hyperbolic, permuted tree": {"tree": "permuted"},
+        "flat, permuted tree": {"flat": True, "tree": "permuted"},
+    },
     "hnet": {"hyperbolic": {}, "hyperbolic, HNN++ init": {"init": "hnn++"}, "flat": {"flat": True}},
     "zeroshot": PROTOTYPES,
 }
