@@ -26,8 +26,11 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from benchmarks import real_data
 from hyplearn import NormalCoordinates
 from hyplearn.data.images import standardised
+from hyplearn.data.scenes import CLASSES
+from hyplearn.experiments import Data, cnn
 from hyplearn.experiments.base import accuracy
 from hyplearn.experiments.hnet import FromPixels
 from hyplearn.networks import HNet, Net
@@ -49,6 +52,20 @@ def load(folder: Path) -> tuple[TensorDataset, TensorDataset]:
             pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
             tensors += [pixels, torch.from_numpy(file[f"{part}_label"].astype(np.int64))]
     return standardised(*tensors)
+
+
+def load_parts(images: int = 10_000) -> Data:
+    """What `hyplearn train cnn` takes: a random choice of the training images, all test images.
+
+    Raises:
+        FileNotFoundError: if HYPLEARN_DATA does not lead to the images.
+    """
+    path = real_data.file("cifar10/cifar10_jpeg.npz")
+    if path is None:
+        raise FileNotFoundError("set HYPLEARN_DATA to the folder that holds cifar10/cifar10_jpeg.npz")
+    train, test = load(path.parents[1])
+    chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:images]
+    return cnn.prepared(TensorDataset(*train[chosen]), test, cnn.shapes(CLASSES[1:], 1000, 2, 32)[0], cnn.CIFAR10)
 
 
 def run(

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import omniglot
+from benchmarks import cifar10, omniglot
 from hyplearn.experiments import EXPERIMENTS, Data, Experiment, mean_and_interval
 from hyplearn.training import NonFiniteError
 
@@ -34,6 +34,7 @@ PROTOTYPES = {
 # Settings that differ between the arms of a comparison.
 ARMS: dict[str, dict[str, dict]] = {
     "actions": PROTOTYPES,
+    "cnn": {"poincare": {}, "lorentz": {"lorentz": True}, "flat": {"flat": True}},
     "fewshot": {
         "hyperbolic": {},
         "nearly flat": {"curvature": 0.01},  # the same loss, the distance and not its square: is it the curvature?
@@ -55,7 +56,8 @@ ARMS: dict[str, dict[str, dict]] = {
 }
 # Data that are read from HYPLEARN_DATA instead of an official archive.
 REAL: dict[tuple[str, str], Callable[[], Data]] = {
-    ("fewshot", f"omniglot-{name}"): partial(omniglot.load, name) for name in omniglot.ALPHABETS
+    ("cnn", "cifar10"): cifar10.load_parts,
+    **{("fewshot", f"omniglot-{name}"): partial(omniglot.load, name) for name in omniglot.ALPHABETS},
 }
 SEARCH_SEED = 1000
 
