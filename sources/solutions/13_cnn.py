@@ -155,9 +155,9 @@ check(false_positive_rate, hidden=True)
 #
 # {{exercise:init_planes}}
 #
-# A layer of HNN++ has $K$ planes with normals $z_k$, the rows of a matrix. If the rows are orthogonal to each other and
-# each is $\frac12$ long, the layer keeps every distance (lecture 10). A ReLU behind it takes half of the square of a
-# vector, and a gain of $\sqrt2$ makes up for that.
+# A layer of HNN++ has $K$ planes with normals $z_k$, the rows of a matrix. If there are as many planes as dimensions,
+# the rows are orthogonal to each other and each is $\frac12$ long, the layer keeps every distance (lecture 10). A ReLU
+# behind it takes half of the square of a vector, and a gain of $\sqrt2$ makes up for that.
 #
 # Take random numbers, and of all matrices with orthonormal rows the one that is *nearest* to them: $U V^\top$, where
 # $USV^\top$ is the singular value decomposition. If there are more rows than columns, the columns are orthonormal
