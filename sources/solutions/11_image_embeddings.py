@@ -164,14 +164,14 @@ check(frechet_prototype, hidden=True)
 try:
     ball = PoincareBall(1.0)
     home = torch.tensor([[0.1, 0.0], [0.0, 0.1], [-0.1, 0.0], [0.0, -0.1]])
+    labels = torch.zeros(5, dtype=torch.int64)
     for far in (1.0, 2.0, 3.0):
         outlier = ball.expmap0(torch.tensor([[far / 2, 0.0]]))
         shots = torch.cat((home, outlier)).double()
-        middle = prototypes(shots, torch.zeros(5, dtype=torch.int64), 1, 1.0)
-        mean = frechet_prototype(shots, 1.0)
-        distances = [ball.dist0(m).item() for m in (middle[0], mean)]
-        line = "outlier at {:.0f}: midpoint at {:.3f}, Fréchet mean at {:.3f}"
-        print(line.format(far, *distances))
+        middle = ball.dist0(prototypes(shots, labels, 1, 1.0)).item()
+        mean = ball.dist0(frechet_prototype(shots, 1.0)).item()
+        print(f"outlier at {far:.0f}: midpoint {middle:.3f}", end=", ")
+        print(f"Fréchet mean {mean:.3f}")
 except NotImplementedError:
     print("write prototypes and frechet_prototype first")
 
@@ -250,7 +250,10 @@ check(episode, hidden=True)
 
 
 # %% solution="sampled_delta"
-def sampled_delta(distances: Tensor, subsets: Tensor) -> tuple[Tensor, Tensor]:
+def sampled_delta(
+    distances: Tensor,
+    subsets: Tensor,
+) -> tuple[Tensor, Tensor]:
     """The mean relative delta of subsets, and its standard error.
 
     Both delta and diameter are those of the subset by itself. The base
@@ -288,7 +291,7 @@ check(sampled_delta, hidden=True)
 # {{exercise:control}}
 #
 # A colleague computes the relative delta of the features of a network for 300 photographs, vectors of 512 numbers. It
-# is 0.19. "That is close to 0, as for a tree. So my photographs form a hierarchy, and I should use hyperbolic space."
+# is 0.17. "That is close to 0, as for a tree. So my photographs form a hierarchy, and I should use hyperbolic space."
 # The next cell measures something else: points that are drawn at random, every coordinate by itself, and a tree.
 #
 # Before you run it: which of the random clouds is the most tree-like?
@@ -306,7 +309,8 @@ try:
         distances = torch.cdist(cloud, cloud)
         mean, error = sampled_delta(distances, random_subsets(1000))
         print(f"random in {n:4} dimensions {mean:.3f} ± {error:.3f}")
-    node = torch.arange(1023)  # a binary tree: node i is above 2i + 1, 2i + 2
+    # a binary tree: node i is above 2i + 1 and 2i + 2
+    node = torch.arange(1023)
     path = torch.zeros(1023, 1023, dtype=torch.bool)
     for _ in range(10):
         path[torch.arange(1023), node] = True
@@ -325,7 +329,7 @@ except NotImplementedError:
 
 # %% [markdown] written="control"
 # A small relative delta does not mean a hierarchy. Random points in 512 dimensions, with no structure at all, have
-# about 0.2, as the features do, and in 2,048 dimensions about half of that.
+# 0.16, about as the features do, and in 2,048 dimensions half of that.
 #
 # The reason: in high dimensions the distances of random points are all nearly the same, $\sqrt{2n}$. Equal distances
 # are those of a star (every point on a ray of its own, of length $\sqrt{n/2}$), and a star is a tree. So delta falls
@@ -347,8 +351,11 @@ except NotImplementedError:
 
 
 # %% solution="uncertainty"
-def uncertainty(distances: Tensor, corrupted: Tensor) -> tuple[Tensor, Tensor]:
-    """Images from the most uncertain on, and how well that finds the corrupted.
+def uncertainty(
+    distances: Tensor,
+    corrupted: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Images in the order of their uncertainty, and how good that order is.
 
     Args:
         distances: (N,), of each image from the origin.
