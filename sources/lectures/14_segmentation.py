@@ -676,8 +676,8 @@ with torch.no_grad():
 # | flat, tree | 3.29 / 48.65 / 18.53 | 7.80 / 31.04 / 16.15 | 38.6 / 50.1 / 22.1 |
 # | hyperbolic, tree | 3.46 / 51.70 / 21.15 | 12.15 / 47.92 / 34.87 | 42.9 / 49.6 / 25.6 |
 #
-# *Theirs:* Ghadimi Atigh et al. (2022), photographs. *Here:* scenes of 24 × 24 pixels with four unseen shapes, and
-# networks of 74,000 weights, means of three seeds, 12 to 16 seconds each on one core. A guess has 25 / 25 / 14 here. (In their
+# *Theirs:* Ghadimi Atigh et al. (2022), photographs. *Here:* scenes of 24 × 24 pixels with four unseen shapes, networks
+# of 74,000 weights, means of three seeds, 12 to 16 seconds each on one core. A guess has 25 / 25 / 14 here. (In their
 # columns mIOU is above the class accuracy. Can that be? Exercise 6.)
 #
 # | claim | *paper* | *here* |
