@@ -70,7 +70,7 @@ sums = {
     "f ⊕ x: the world moves": ball.mobius_add(f.expand_as(x), x),
 }
 kinds = [viz.Disk] * 2
-figure, disks = viz.picture(*kinds, c=c, size=3.2, titles=list(sums))
+figure, disks = viz.picture(*kinds, c=c, size=2.8, titles=list(sums))
 for disk, (name, y) in zip(disks, sums.items(), strict=True):
     color = "blue" if name[0] == "x" else "orange"
     disk.segment(x, y, color=color, width=2.2)
@@ -320,7 +320,7 @@ for name, net in nets.items():
 # %% [markdown] id="twins-read"
 # Nearly: within nine of 20,000 parameters. But not in everything. The flat normalisation has a gain for each channel,
 # ours one for all; ours has an offset or time weight for each plane instead. A difference in accuracy may come from
-# that. A fair comparison says so, and a careful one would test it (the second written question).
+# that. A fair comparison says so, and a careful one would test it (exercise 7).
 #
 # What does the geometry cost? And is the network really the same function in every chart, as lecture 10 promised?
 
@@ -418,7 +418,7 @@ for name, arm in arms.items():
 #
 # So: a gain of **0.00, 0.35 and 0.52 points**, and a loss of up to half a point for a classifier in the ball.
 # That is the whole effect, in the paper that argues for it; half a point is also what a better learning rate or a
-# longer training gives a flat network. Whether these differences exceed the luck of five seeds you compute in the
+# longer training may give a flat network. Whether these differences exceed the luck of five seeds you compute in the
 # exercises. Papers that say "outperforms" mean numbers of this size.
 #
 # ## 7 · How small can it be?
@@ -499,7 +499,7 @@ for d in dims:
         print(f"d = {d:3} {name:11} {middle:.3f}  ({listed})")
 
 # %% id="draw-dims"
-figure, (ax, other) = viz.chart(7.2, 3.2, columns=2)
+figure, (ax, other) = viz.chart(6.0, 2.8, columns=2)
 for k, name in enumerate(("flat", "hyperbolic")):
     color = viz.COLORS[("orange", "blue")[k]]
     for place, d in enumerate(dims):
@@ -586,7 +586,7 @@ for name, model in models.items():
     print(f"{name:15}" + "".join(f"{each:>16}" for each in row))
 
 # %% id="draw-strange"
-figure, axes = viz.chart(7.2, 2.6, columns=2)
+figure, axes = viz.chart(6.0, 2.5, columns=2)
 for ax, name in zip(axes, ("flat", "Poincaré"), strict=True):
     far = [far_from_origin(models[name], view) for view in views[name]]
     bins = torch.linspace(0, float(max(f.max() for f in far)), 30).tolist()
