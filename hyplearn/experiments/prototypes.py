@@ -117,6 +117,7 @@ class PrototypeExperiment(Experiment):
     tree: str = option("true", "the classes' tree, or one that says nothing", choices=("true", "permuted"))
     length: float = option(1.0, "of an edge of the tree")
     width: int = option(16, "channels of the encoder")
+    data: str = option("scenes", "which data", choices=("scenes",))
     lr: float = option(1e-2, "Adam's learning rate")
     epochs: int = option(8, "passes over the training data")
     batch_size: int = option(64, "examples per step")
