@@ -454,7 +454,8 @@ print(f"from scratch and metrics.auroc agree; noise: {found:.2f}")
 
 # %% id="unsure-run" tolerance=1.0
 names = list(CORRUPTIONS)
-print(" " * 10, *(f"{name:>9}" for name in names), "   mean  softmax")
+headings = [*names, "mean", "softmax"]
+print(" " * 10, *(f"{heading:>9}" for heading in headings))
 for name, found in runs.items():
     columns = [f"auroc_{n}" for n in names]
     columns += ["auroc", "auroc_probability"]
@@ -514,8 +515,8 @@ for name, goal in {
 # reason we were free to put any point into the middle of the first picture.)
 #
 # What helps is to show the network unclear images in training: with `replace(experiment, mixed=0.25)` a quarter of the
-# queries are blends, which belong half to each kind. In a trial the mean AUROC rose from .75 to .85 (seed 0) and from
-# .82 to .90 (seed 1); that of the flat network did not (.53 and .43).
+# queries are blends of two kinds, called now the one and now the other. In a trial the mean AUROC rose from .75 to .85
+# (seed 0) and from .82 to .90 (seed 1); that of the flat network did not (.53 and .43, seed 0).
 #
 # **The rim.** Nothing in section 4 keeps a feature short: the farther out two prototypes are, the surer is the softmax.
 # Here is the textbook's distance of $\exp_0(v)$ from a point, with its gradient, in float32, for longer and longer $v$.
