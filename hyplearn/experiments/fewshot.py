@@ -53,7 +53,7 @@ class FewShotExperiment(Experiment):
     mixed: float = option(0.0, "share of the training queries that are mixed with a picture of another class")
     fold: int = option(0, "which fifth of the classes is for testing; the next one is for validation")
     width: int = option(16, "channels of the encoder")
-    radius: float = option(6.0, "points lie within radius/sqrt(c) of the origin")
+    radius: float = option(12.0, "points lie within radius/sqrt(c) of the origin")
     data: str = option("scenes", "which pictures", choices=("scenes", "omniglot", "omniglot-small1"))
     batch_size: int = option(1, "episodes per step")
     epochs: int = option(3, "passes over the training episodes")

@@ -33,7 +33,7 @@ class PrototypicalNet(nn.Module):
         manifold: Manifold | None = None,
         shots: int = 1,
         cosine: bool = False,
-        radius: float = 6.0,
+        radius: float = 12.0,
     ):
         super().__init__()
         if cosine and manifold is not None:
