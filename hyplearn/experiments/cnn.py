@@ -59,6 +59,7 @@ class CNNExperiment(Experiment):
     """
 
     lorentz: bool = option(False, "train the Lorentz network instead")
+    curvature: float = option(0.1, "c of the space of curvature -c")
     depth: int = option(8, "layers, 6n + 2")
     width: int = option(8, "channels of the first stage")
     dim: int | None = option(None, "dimension before the classifier (default: 4 times the width)", kind=int)
@@ -130,7 +131,10 @@ def prepared(train: TensorDataset, test: TensorDataset, strange: Tensor, names: 
         strange: images from 0 to 1, which are brought to the units of the others.
     """
     held_out = len(train) // 10
-    low, high = (pick(train.tensors[0], (0, 2, 3)).view(3, 1, 1) for pick in (torch.amin, torch.amax))
+    low, high = (
+        pick(torch.stack([pick(part.tensors[0], (0, 2, 3)) for part in (train, test)]), 0).view(3, 1, 1)
+        for pick in (torch.amin, torch.amax)
+    )
     parts = TensorDataset(*train[:-held_out]), TensorDataset(*train[-held_out:])
     return Data(*parts, test, About(low, high, low + strange * (high - low), tuple(names)))
 
@@ -220,7 +224,7 @@ def draw_embedding(model: nn.Module, data: Data) -> tuple:
     for label, name in enumerate(data.about.names):
         color, marker = viz.CYCLE[label % len(viz.CYCLE)], "os^D"[label // len(viz.CYCLE)]
         x, y = points[labels == label].T.tolist()
-        ax.scatter(x, y, 12, color, marker, label=name, linewidths=0, zorder=4)
+        ax.scatter(x, y, 12, color, marker=marker, label=name, linewidths=0, zorder=4)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", fontsize=9)
     where = "in the plane" if model.manifold is None else "on the Poincare disk"
     return figure, f"Five hundred test images {where} before the classifier, one colour and marker for each class."

@@ -227,8 +227,8 @@ def valued(x: Tensor, value: Tensor) -> Tensor:
 
 
 def cosh_sinhc(square: Tensor) -> tuple[Tensor, Tensor]:
-    """cosh(s) and sinh(s)/s for s^2 = `square`. Two of them can be multiplied: s counts as 42 (float64: 352) beyond."""
-    return _CoshSinhc.apply(square.clamp_max((_largest(square.dtype) / 2) ** 2))
+    """cosh(s) and sinh(s)/s for s^2 = `square`. The product of four is finite: s counts as 21 (float64: 176) beyond."""
+    return _CoshSinhc.apply(square.clamp_max((_largest(square.dtype) / 4) ** 2))
 
 
 class _AsinhcOfSquare(torch.autograd.Function):
