@@ -15,7 +15,7 @@ from torch.autograd import gradcheck, gradgradcheck
 import hyplearn.layers as hnn
 from hyplearn.layers.attention import attend
 from hyplearn.layers.convolution import beta_ratio
-from hyplearn.layers.functional import _CoshSinhc, _FullyConnected
+from hyplearn.layers.functional import _CoshSinhc, _FullyConnected, mobius_sum
 from hyplearn.manifolds import (
     Curvature,
     HalfSpace,
@@ -58,6 +58,7 @@ LAYERS = {
         1,
         1,
     ),
+    "average of the image": (lambda M: hnn.HAvgPool2d(None, M), (2, 2, 3, 3), 1, 1),
     "max pool": (lambda M: hnn.HMaxPool2d(2, M), (2, 2, 4, 4), 1, 1),
     "average pool": (lambda M: hnn.HAvgPool2d(2, M, stride=1), (2, 2, 3, 3), 1, 1),
     "relu": (hnn.HReLU, (2, 3, 2, 2), 1, 1),
@@ -67,6 +68,12 @@ LAYERS = {
     "flatten": (hnn.HFlatten, (2, 3, 2, 2), 1, 1),
     "sequential": (lambda M: hnn.HSequential(hnn.HLinear(4, 6, M), hnn.HReLU(M), hnn.HLinear(6, 3, M)), (3, 4), -1, -1),
     "residual": (lambda M: hnn.HResidual(hnn.HLinear(4, 4, M), hnn.HReLU(M)), (3, 4), -1, -1),
+    "residual, shortcut": (
+        lambda M: hnn.HResidual(hnn.HLinear(4, 3, M), shortcut=hnn.HLinear(4, 3, M)),
+        (3, 4),
+        -1,
+        -1,
+    ),
     "batch norm 1d": (lambda M: hnn.HBatchNorm1d(3, M), (6, 3), -1, -1),
     "batch norm 2d": (lambda M: hnn.HBatchNorm2d(3, M), (2, 3, 2, 2), 1, 1),
     "attention": (lambda M: hnn.HAttention(4, M, heads=2), (2, 3, 4), -1, -1),
@@ -77,6 +84,8 @@ LAYERS = {
     "Lorentz fully connected": (lambda M: hnn.LorentzFullyConnected(4, 3, M), (3, 4), -1, -1),
     "Lorentz linear": (lambda M: hnn.LorentzLinear(4, 3, M), (3, 4), -1, -1),
     "Lorentz convolution": (lambda M: hnn.LorentzConvolution2d(2, 3, 3, M, padding=1), (2, 2, 3, 3), 1, 1),
+    "Lorentz relu": (hnn.LorentzReLU, (2, 3, 2, 2), 1, 1),
+    "Lorentz residual": (lambda M: hnn.LorentzResidual(hnn.HLinear(4, 4, M)), (3, 4), -1, -1),
 }
 every_layer = pytest.mark.parametrize("make, shape, dim, out_dim", LAYERS.values(), ids=LAYERS)
 
@@ -292,6 +301,47 @@ def test_residual_is_the_mobius_sum(c):
     inner = seeded(lambda: hnn.HLinear(4, 4, ball))
     x = ball.from_normal(randn(5, 4) / c**0.5)
     torch.testing.assert_close(hnn.HResidual(inner)(x), ball.mobius_add(x, inner(x)), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_lorentz_relu_and_sum_act_on_space_parts(c):
+    H = Lorentz(c)
+    x, y = (H.from_normal(randn(6, 4, seed=seed) / c**0.5) for seed in (0, 1))
+    constant = hnn.LorentzResidual(hnn.HReLU(H))
+    for got, space in (
+        (hnn.LorentzReLU(H)(x), x[:, 1:].relu()),
+        (constant(y), y[:, 1:] + hnn.HReLU(H)(y)[:, 1:]),
+    ):
+        want = torch.cat([(1 / c + space.square().sum(1, keepdim=True)).sqrt(), space], 1)
+        torch.testing.assert_close(got, want, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+@pytest.mark.parametrize("radius", (1e-3, 1.0, 4.0, 8.0))
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 2e-6), (float64, 1e-12)])
+def test_sums_and_normalised_batches_are_those_of_the_manifold(c, radius, dtype, tolerance):
+    """Against the manifold's own maps, in float64: sums in both directions, and all of batch normalisation."""
+    M = NormalCoordinates(c)
+    n = randn(6, 4, 3, 3) + 1
+    n = (n * (radius / c**0.5 * randn(6, 1, 3, 3, seed=1).sigmoid() / n.norm(dim=1, keepdim=True))).to(dtype)
+    x, step = n.double(), n.double().roll(1, 0) * torch.tensor([1.0, -0.9, 0.5, 1, -1, 0]).view(6, 1, 1, 1)
+
+    def check(got, want):
+        assert ((got.double() - want).norm(dim=1) / want.norm(dim=1).max()).max() < tolerance
+
+    got = mobius_sum(n, step.to(dtype), M.c.to(dtype), 1)
+    check(got, M.expmap(x, M.transp0(x, step.to(dtype).double(), dim=1), dim=1))
+
+    norm = hnn.HBatchNorm2d(4, M)
+    norm.bias.data = 0.3 * randn(4, seed=2).float()
+    points, bias = x.movedim(1, -1), norm.bias.detach().double()
+    mean = midpoint(M, points.flatten(0, -2)).expand_as(points)
+    var = M.dist(mean, points).square().mean()
+    centred = M.transp(mean, torch.zeros_like(points), M.logmap(mean, points)) / (var + norm.eps).sqrt()
+    want = M.expmap(bias.expand_as(points), M.transp0(bias.expand_as(points), centred)).movedim(-1, 1)
+    check(norm.to(dtype)(n), want)
+    moved = M.geodesic(0.1, torch.zeros(4, dtype=float64), mean[0, 0, 0])
+    torch.testing.assert_close(norm.running_mean.double(), moved, rtol=1e-5, atol=1e-6)
 
 
 def test_small_curvature_is_the_flat_layer_with_weight_2z():
