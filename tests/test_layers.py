@@ -69,7 +69,7 @@ LAYERS = {
     "sequential": (lambda M: hnn.HSequential(hnn.HLinear(4, 6, M), hnn.HReLU(M), hnn.HLinear(6, 3, M)), (3, 4), -1, -1),
     "residual": (lambda M: hnn.HResidual(hnn.HLinear(4, 4, M), hnn.HReLU(M)), (3, 4), -1, -1),
     "residual, shortcut": (
-        lambda M: hnn.HResidual(hnn.HLinear(4, 3, M), shortcut=hnn.HLinear(4, 3, M)),
+        lambda M: hnn.HResidual(hnn.HLinear(4, 3, M, clip=3.0), shortcut=hnn.HLinear(4, 3, M, clip=3.0)),
         (3, 4),
         -1,
         -1,
