@@ -166,9 +166,9 @@ class PoincareResNet(_HResNet):
         manifold: the chart of everything between the pixels and the logits, which carries the curvature -c.
         depth, width, classes, dim: see `ResNet`.
 
-    A pixel v becomes the point with log_0 = v in the ball. At c = 1 a standardised one lies at distance 3.5 or so, and
-    the network learns slowly; at c = 0.1, where the authors begin, it does not. The classifier is `HMLR`, the layer
-    before it `HLinear`.
+    A pixel v becomes the point with log_0 = v in the ball: a standardised one lies at distance 3.5 or so, which is far
+    out at c = 1 and not at c = 0.1, where the authors begin. The classifier is `HMLR`, the layer before it `HLinear`.
+
     Unlike the paper's, the shortcuts of changed shape are normalised too, as in the flat network, and pixels are pooled
     by their midpoint.
 
