@@ -353,10 +353,10 @@ def test_confusion_is_drawn_in_the_order_of_the_tree():
 @pytest.mark.parametrize(
     "arguments, files",
     [
-        (["actions", "--clips", 40, "--frames", 3], {"tree.svg", "confusion.svg"}),
-        (["zeroshot", "--images", 40, "--flat", "--held-out", "groups"], {"tree.svg", "confusion.svg"}),
-        (["zeroshot", "--images", 40, "--dim", 3, "--prototypes", "sarkar"], {"confusion.svg"}),
-        (["actions", "--clips", 40, "--frames", 3, "--cosine"], {"confusion.svg"}),
+        (["actions", "--clips", 40, "--frames", 3], ["confusion.svg", "tree.svg"]),
+        (["zeroshot", "--images", 40, "--flat", "--held-out", "groups"], ["confusion.svg", "tree.svg"]),
+        (["zeroshot", "--images", 40, "--dim", 3, "--prototypes", "sarkar"], ["confusion.svg"]),
+        (["actions", "--clips", 40, "--frames", 3, "--cosine"], ["confusion.svg"]),
     ],
     ids=str,
 )
@@ -364,7 +364,7 @@ def test_the_commands_write_pictures(tmp_path, capsys, arguments, files):
     code = main(["train", *map(str, arguments), "--epochs", "1", "--width", "4", "--json", "--out", str(tmp_path)])
     report = json.loads(capsys.readouterr().out)
     assert code == 0 and 0 <= next(iter(report["validation"].values())) <= 1
-    assert files == {p.name for p in tmp_path.glob("*.svg")} - {"curve.svg"}
+    assert files == sorted(p.name for p in tmp_path.glob("*.svg") if p.name != "curve.svg")
 
 
 @pytest.mark.parametrize("options, message", [({"dim": 1}, "dim must be 2"), ({"length": 0.0}, "length must be > 0")])
