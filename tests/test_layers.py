@@ -15,7 +15,15 @@ from torch.autograd import gradcheck, gradgradcheck
 import hyplearn.layers as hnn
 from hyplearn.layers.attention import attend
 from hyplearn.layers.convolution import beta_ratio
-from hyplearn.layers.functional import _CoshSinhc, _FullyConnected, mobius_sum
+from hyplearn.layers.functional import (
+    _CoshSinhc,
+    _FullyConnected,
+    _SignedDistances,
+    fully_connected,
+    mobius_sum,
+    signed_distances,
+    squared_norm,
+)
 from hyplearn.manifolds import (
     Curvature,
     HalfSpace,
@@ -155,6 +163,31 @@ def test_sinhc_and_its_slope(q):
     assert sinhc.item() == pytest.approx(float(want), rel=1e-15)
     assert cosh.item() == pytest.approx(math.cosh(math.sqrt(q)), rel=1e-15)
     assert torch.autograd.grad(sinhc, x)[0].item() == pytest.approx(float(slope), rel=3e-14)
+
+
+@pytest.mark.parametrize("dim", (-1, -3))
+def test_signed_distances_alone_are_those_of_the_layer(dim):
+    """One function from points to logits, against the layer's: values, first and second derivatives."""
+    n = randn(2, 3) if dim == -1 else randn(2, 3, 2, 2)
+    weight, B, T = randn(4, 3, seed=1), randn(4, seed=2), randn(4, seed=3) ** 2 + 0.2
+    inputs = [x.requires_grad_() for x in (n, weight, B, T, torch.tensor(1.3, dtype=float64))]
+
+    def by_layer(n, weight, B, T, sqrt_c):
+        y = torch.einsum("b...i,ki->b...k", n.movedim(dim, -1), weight).movedim(-1, dim)
+        return fully_connected(y, squared_norm(n, dim), B, T, sqrt_c, None, dim)[1] / sqrt_c
+
+    results = []
+    for f in (lambda *x: signed_distances(*x, dim), by_layer):
+        value = f(*inputs)
+        results.append((value, *torch.autograd.grad((randn(*value.shape, seed=4) * value).sum(), inputs)))
+    for x, y in zip(*results, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-12)
+
+    def all_outputs(n, weight, B, T, sqrt_c):
+        shape = (-1, *[1] * (-dim - 1))
+        return _SignedDistances.apply(n, weight, B.view(shape), T.view(shape), sqrt_c, dim)
+
+    assert gradcheck(all_outputs, inputs) and gradgradcheck(all_outputs, inputs, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", (torch.float32, float64))

@@ -28,7 +28,7 @@ class HMLR(HLinear):
         super().__init__(in_features, classes, manifold, bias, gain=1.0, dim=dim)
 
     def normal(self, n):
-        return self._layer(n)[1]
+        return self._distances(n)
 
     def forward(self, x):
         return self.distances(x)

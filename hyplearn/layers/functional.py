@@ -48,13 +48,21 @@ def squared_norm(n: Tensor, dim: int) -> Tensor:
     return _SumOfSquares.apply(n.to(torch.promote_types(n.dtype, torch.float32)), dim)
 
 
+def _products(n: Tensor, weight: Tensor, dim: int) -> Tensor:
+    """<n, weight_k> for every k, in the dtype of n, with k in the place of the coordinates."""
+    weight = weight.to(n.dtype)
+    if dim == -1:
+        return F.linear(n, weight)
+    # Expanded by hand: matmul would copy n, transposed, to make one product of the many.
+    return torch.matmul(weight.expand(*n.shape[:dim], -1, -1), n.flatten(dim + 1)).unflatten(-1, n.shape[dim + 1 :])
+
+
 def scaled_products(n: Tensor, weight: Tensor, scale: Tensor, dim: int) -> Tensor:
     """scale_k <n, weight_k> for every k, with k in the place of the coordinates, along the negative dimension `dim`."""
     if dim == -1:  # rows: fewer numbers come out than the weight has, as a rule, so these are scaled
         return F.linear(n, weight) * scale
     # A product of matrices for each image: nothing of size pixels x planes x coordinates is formed, nothing transposed.
-    weight = (weight * scale[:, None]).to(n.dtype)
-    return torch.matmul(weight, n.flatten(dim + 1)).unflatten(-1, n.shape[dim + 1 :])
+    return _products(n, weight * scale[:, None], dim)
 
 
 def _largest(dtype: torch.dtype) -> float:
@@ -87,10 +95,14 @@ class _CoshSinhc(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_cosh, grad_sinhc):
         q, cosh, sinhc = ctx.saved_tensors
-        # (cosh s - sinh(s)/s)/(2q) cancels for small q; five terms of its series are exact to rounding below q = 0.1.
-        series = 1 / 6 + q * (1 / 60 + q * (1 / 1680 + q * (1 / 90720 + q / 7983360)))
-        slope = torch.where(q < 0.1, series, (cosh - sinhc) / (2 * q.clamp_min(0.1)))
-        return grad_cosh * sinhc / 2 + grad_sinhc * slope
+        return grad_cosh * sinhc / 2 + grad_sinhc * _sinhc_slope(q, cosh, sinhc)
+
+
+def _sinhc_slope(q: Tensor, cosh: Tensor, sinhc: Tensor) -> Tensor:
+    """The derivative of sinh(s)/s by q = s^2."""
+    # (cosh s - sinh(s)/s)/(2q) cancels for small q; five terms of its series are exact to rounding below q = 0.1.
+    series = 1 / 6 + q * (1 / 60 + q * (1 / 1680 + q * (1 / 90720 + q / 7983360)))
+    return torch.where(q < 0.1, series, (cosh - sinhc) / (2 * q.clamp_min(0.1)))
 
 
 class _FullyConnected(torch.autograd.Function):
@@ -162,6 +174,79 @@ class _FullyConnected(torch.autograd.Function):
             grad_sinhc = (_into(work, grad_a, a).sum(dim, keepdim=True) - cosh * grad_cosh) / sinhc
         grad_y = _into(grad_a, grad_a, sinhc)
         return grad_y, grad_cosh, grad_sinhc, grad_B, grad_T, -along.sum() / sqrt_c, None, None
+
+
+def _outer(x: Tensor, y: Tensor, dim: int) -> Tensor:
+    """sum x_k y_i over all points: (K, I) from x with K and y with I coordinates along the negative dimension `dim`."""
+    if dim == -1:
+        return torch.einsum("...k,...i->ki", x, y)
+    by_image = torch.matmul(x.flatten(dim + 1), y.flatten(dim + 1).mT)
+    return by_image.sum_to_size(by_image.shape[-2:])
+
+
+class _SignedDistances(torch.autograd.Function):
+    """(T asinh(a), a, cosh s, sinh(s)/s, |n|^2): the signed distances of the formulas above alone, for classifiers.
+
+    Args:
+        n: normal coordinates along the negative dimension `dim`.
+        weight: A_k z_k, shape (K, coordinates).
+        B, T: of the trailing shape (K, 1, ..., 1).
+        sqrt_c: sqrt(c), 0-dimensional.
+
+    One function from the point to the logits, because pixels are many: so the two parts of the derivative by n, through
+    the products and through |n|, meet in one tensor. The outputs beside the first are for second derivatives.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(n, weight, B, T, sqrt_c, dim):
+        wide = n.to(B.dtype)
+        square = (wide * wide).sum(dim, keepdim=True)
+        cosh, sinhc = _CoshSinhc.forward(square * sqrt_c**2)
+        a = torch.addcmul(_products(n, weight, dim).to(B.dtype) * sinhc, cosh, B, value=-1)
+        return asinh_value(a).mul_(T), a, cosh, sinhc, square
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+        *tensors, ctx.dim = inputs
+        ctx.save_for_backward(*tensors, *output)
+
+    @staticmethod
+    def backward(ctx, grad_t, grad_a, grad_cosh, grad_sinhc, grad_square):
+        n, weight, B, T, sqrt_c, t, a, cosh, sinhc, square = ctx.saved_tensors
+        dim = ctx.dim
+        grad_t = torch.zeros_like(t) if grad_t is None else grad_t
+        # As in _FullyConnected.
+        unit = torch.finfo(a.dtype).tiny ** 0.5
+        scaled = unit / T.square()
+        slope = torch.addcmul(scaled, a * scaled, a).rsqrt_()
+        through = _into(slope, slope, grad_t).mul_(unit**0.5)
+        grad_a = through if grad_a is None else through + grad_a
+        grad_B = grad_T = None
+        if ctx.needs_input_grad[3]:
+            grad_T = (grad_t * t).sum_to_size(T.shape) / T
+        if ctx.needs_input_grad[2]:
+            grad_B = -_outer(grad_a, cosh, dim).view(B.shape)
+        by_cosh = -_products(grad_a, B.view(1, -1), dim)
+        by_sinhc = ((grad_a * a).sum(dim, keepdim=True) - cosh * by_cosh) / sinhc
+        by_cosh = by_cosh if grad_cosh is None else by_cosh + grad_cosh
+        by_sinhc = by_sinhc if grad_sinhc is None else by_sinhc + grad_sinhc
+        by_q = by_cosh * sinhc / 2 + by_sinhc * _sinhc_slope(square * sqrt_c**2, cosh, sinhc)
+        grad_sqrt_c = 2 * sqrt_c * (by_q * square).sum()
+        by_square = by_q * sqrt_c**2
+        by_square = by_square if grad_square is None else by_square + grad_square
+
+        grad_y = _into(grad_a, grad_a, sinhc).to(n.dtype)
+        grad_n = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_n = _products(grad_y, weight.T, dim)
+            radial = (2 * by_square).to(n.dtype)
+            grad_n = torch.addcmul(grad_n, n, radial) if torch.is_grad_enabled() else grad_n.addcmul_(n, radial)
+        if ctx.needs_input_grad[1]:
+            grad_weight = _outer(grad_y, n, dim).to(weight.dtype)
+        return grad_n, grad_weight, grad_B, grad_T, grad_sqrt_c, None
 
 
 def hyperplanes(weight: Tensor, bias: Tensor | None, sqrt_c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -281,3 +366,16 @@ def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
         zz = c * (z * z).sum(dim, keepdim=True) * scale.square()
     shrink = asinhc_of_square(valued((time - 1) * (time + 1), zz))
     return torch.addcmul(x * (shrink * a), y, shrink * b)
+
+
+def signed_distances(n: Tensor, weight: Tensor, B: Tensor, T: Tensor, sqrt_c: Tensor, dim: int) -> Tensor:
+    """v_k = T_k asinh(a_k)/sqrt(c), for classifiers: what `fully_connected` returns second, over sqrt(c).
+
+    Args:
+        n: normal coordinates in any floating dtype, along the negative dimension `dim`; the k take their place.
+        weight: A_k z_k, a row for each hyperplane.
+        B, T: from `hyperplanes`, in float32 or float64, which the output has, too.
+        sqrt_c: sqrt(c), 0-dimensional.
+    """
+    shape = (-1, *[1] * (-dim - 1))
+    return _SignedDistances.apply(n, weight, B.view(shape), (T / sqrt_c).view(shape), sqrt_c, dim)[0]

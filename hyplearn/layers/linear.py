@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hyplearn.layers.base import HLayer, check_clip
-from hyplearn.layers.functional import fully_connected, hyperplanes, scaled_products, squared_norm
+from hyplearn.layers.functional import fully_connected, hyperplanes, scaled_products, signed_distances, squared_norm
 from hyplearn.manifolds import Manifold, NormalCoordinates
 
 RELU_GAIN = math.sqrt(2)
@@ -86,9 +86,14 @@ class HLinear(HLayer):
         """z and r."""
         return self.weight, self.bias
 
-    def _layer(self, n: Tensor) -> tuple[Tensor, Tensor]:
+    def _coordinates(self, n: Tensor) -> int:
+        """The dimension of the coordinates, as a negative number."""
         dim = self.dim if self.dim < 0 else self.dim - n.dim()
         self._check(n, self.in_features, dim)
+        return dim
+
+    def _layer(self, n: Tensor) -> tuple[Tensor, Tensor]:
+        dim = self._coordinates(n)
         square = squared_norm(n, dim)
         sqrt_c = self.manifold.sqrt_c(square)
         z, r = self._planes(sqrt_c)
@@ -102,7 +107,14 @@ class HLinear(HLayer):
 
     def distances(self, x: Tensor) -> Tensor:
         """The v_k above, with k in the place of the coordinates: what a classifier takes as its logits."""
-        return self._layer(self.manifold.to_normal(x, dim=self.dim))[1]
+        return self._distances(self.manifold.to_normal(x, dim=self.dim))
+
+    def _distances(self, n: Tensor) -> Tensor:
+        dim = self._coordinates(n)
+        sqrt_c = self.manifold.sqrt_c(n.new_empty((), dtype=torch.promote_types(n.dtype, torch.float32)))
+        z, r = self._planes(sqrt_c)
+        A, B, T = hyperplanes(z, r, sqrt_c)
+        return signed_distances(n, A[:, None] * z, B, T, sqrt_c, dim).to(n.dtype)
 
     def extra_repr(self):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, clip={self.clip}"
