@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import cifar10, omniglot
+from benchmarks import camvid, cifar10, omniglot
 from hyplearn.experiments import EXPERIMENTS, Data, Experiment, mean_and_interval
 from hyplearn.training import NonFiniteError
 
@@ -58,6 +58,7 @@ ARMS: dict[str, dict[str, dict]] = {
 REAL: dict[tuple[str, str], Callable[[], Data]] = {
     ("cnn", "cifar10"): cifar10.load_parts,
     **{("fewshot", f"omniglot-{name}"): partial(omniglot.load, name) for name in omniglot.ALPHABETS},
+    ("segmentation", "camvid"): camvid.load,
 }
 SEARCH_SEED = 1000
 
