@@ -186,7 +186,7 @@ def draw_confidence(model: nn.Module, data: Data) -> tuple:
     for distance, name, color in zip(distances, ("known", "strange"), ("blue", "orange"), strict=True):
         ax.hist(distance.tolist(), bins, density=True, alpha=0.6, color=viz.COLORS[color], label=name)
     ax.set(xlabel="distance from the origin before the classifier", ylabel="density")
-    ax.legend()
+    ax.legend(frameon=False)
     means = [d.mean().item() for d in distances]
     alt = "Histograms of the distance from the origin of known and of strange images, with means {:.2f} and {:.2f}."
     return figure, alt.format(*means)
@@ -205,7 +205,7 @@ def draw_noise(model: nn.Module, data: Data) -> tuple:
         ax.plot(sizes, scores, "o-", label=name.upper())
         told.append(f"{scores[-1]:.2f} ({name.upper()})")
     ax.set(xlabel="adversarial noise, in 255ths of the brightness", ylabel="accuracy", ylim=(0, 1))
-    ax.legend()
+    ax.legend(frameon=False)
     return figure, f"Accuracy falls from {clean:.2f} to {' and '.join(told)} as adversarial noise grows to 4/255."
 
 
@@ -225,6 +225,6 @@ def draw_embedding(model: nn.Module, data: Data) -> tuple:
         color, marker = viz.CYCLE[label % len(viz.CYCLE)], "os^D"[label // len(viz.CYCLE)]
         x, y = points[labels == label].T.tolist()
         ax.scatter(x, y, 12, color, marker=marker, label=name, linewidths=0, zorder=4)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", fontsize=9)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", fontsize=9, frameon=False)
     where = "in the plane" if model.manifold is None else "on the Poincare disk"
     return figure, f"Five hundred test images {where} before the classifier, one colour and marker for each class."
