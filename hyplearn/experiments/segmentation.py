@@ -239,13 +239,19 @@ def zero_label_scores(found: Predictions, classes: Classes) -> dict[str, float]:
 
 
 def uncertainty_scores(found: Predictions, classes: Classes) -> dict[str, float]:
-    """Areas under the ROC curve of every uncertainty: for wrong pixels of learned classes, and for border pixels."""
+    """Areas under the ROC curve of every uncertainty: for wrong pixels of learned classes, and for border pixels.
+
+    1/2 where there is nothing to find: no wrong pixel, say.
+    """
     labelled = found.labels != VOID
     border = label_boundaries(found.labels)
     learned = torch.isin(found.labels, torch.tensor(classes.seen))
     wrong = _among(found.log_p, classes.seen) != found.labels
-    scores = {f"wrong_{name}": auroc(u[learned], wrong[learned]) for name, u in found.uncertainty.items()}
-    scores |= {f"border_{name}": auroc(u[labelled], border[labelled]) for name, u in found.uncertainty.items()}
+    scores = {}
+    for name, (positive, where) in {"wrong": (wrong, learned), "border": (border, labelled)}.items():
+        some = 0 < positive[where].sum() < where.sum()
+        for kind, values in found.uncertainty.items():
+            scores[f"{name}_{kind}"] = auroc(values[where], positive[where]) if some else 0.5
     return scores | {"dropout_cost": found.dropout_cost}
 
 
@@ -291,7 +297,7 @@ def draw_examples(model: SegmentationNet, head: HierarchicalSoftmax, data: Data,
     for k, (title, column) in enumerate(columns.items()):
         axes[0, k].set_title(title)
         for ax, picture in zip(axes[:, k], column, strict=True):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.set_axis_off()
     names = [f"{name} (unseen)" if k in classes.unseen else name for k, name in enumerate(classes.names)]
     handles = [
