@@ -409,4 +409,4 @@ def test_the_command_end_to_end(tmp_path, capsys, monkeypatch, arguments):
 def test_episodes_are_learned():
     experiment = FewShotExperiment(width=8, episodes=60, epochs=2, lr=1e-2)
     result = experiment.run(experiment.load())
-    assert result.test["accuracy"] > 0.25 and result.history[-1]["accuracy"] > 0.3
+    assert result.test["accuracy"] > 0.3 and result.history[-1]["accuracy"] > 0.09  # chance is .2, and .05 in training
