@@ -34,7 +34,12 @@ PROTOTYPES = {
 # Settings that differ between the arms of a comparison.
 ARMS: dict[str, dict[str, dict]] = {
     "actions": PROTOTYPES,
-    "cnn": {"poincare": {}, "lorentz": {"lorentz": True}, "flat": {"flat": True}},
+    "cnn": {
+        "poincare": {},
+        "poincare, nearly flat": {"curvature": 0.001},  # is it the curvature, or the rest that differs from flat?
+        "lorentz": {"lorentz": True},
+        "flat": {"flat": True},
+    },
     "fewshot": {
         "hyperbolic": {},
         "nearly flat": {"curvature": 0.01},  # the same loss, the distance and not its square: is it the curvature?
