@@ -35,8 +35,8 @@ PROTOTYPES = {
 ARMS: dict[str, dict[str, dict]] = {
     "actions": PROTOTYPES,
     "cnn": {
-        "poincare": {},
-        "poincare, nearly flat": {"curvature": 0.001},  # is it the curvature, or the rest that differs from flat?
+        "hyperbolic": {},  # Poincare
+        "nearly flat": {"curvature": 0.001},  # is it the curvature, or the rest that differs from flat?
         "lorentz": {"lorentz": True},
         "flat": {"flat": True},
     },
