@@ -164,13 +164,13 @@ def test_a_few_steps_teach_to_find_objects(manifold):
     torch.manual_seed(0)
     model = SegmentationNet(4, len(head.nodes), manifold, width=8)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for step in range(40):
+    for step in range(120):
         part = slice(16 * (step % 4), 16 * (step % 4) + 16)
         optimizer.zero_grad()
         head.loss(model(x[part]), y[part]).backward()
         optimizer.step()
     found = head(model.eval()(x)).argmax(1)
-    assert (found[y == 0] == 0).double().mean() > 0.9 and (found[y > 0] > 0).double().mean() > 0.25  # 1 % at the start
+    assert (found[y == 0] == 0).double().mean() > 0.9 and (found[y > 0] > 0).double().mean() > 0.5  # .87 here
 
 
 def test_bad_sizes_are_named():
