@@ -302,8 +302,8 @@ for name, setting in twins.items():
 # | flat | .629 ± .032 | .699 ± .030 | .439 ± .023 |
 # | cosine | .645 ± .031 | .707 ± .028 | .477 ± .072 |
 #
-# Seed by seed hyperbolic is ahead of flat by .023 ± .046 with one shot: with a fair search and an interval, the trend in
-# accuracy is gone. What stays is the last column, ahead by .18 ± .08; section 7 says what it is.
+# Seed by seed hyperbolic is ahead of flat by .023 ± .046 with one shot: with a fair search and an interval, the trend
+# in accuracy is gone. What stays is the last column, ahead by .18 ± .08; section 7 says what it is.
 #
 # ## 6 · How tree-like?
 #
