@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from hyplearn import PoincareBall, means
+from hyplearn import PoincareBall
 from hyplearn.grading.spec import Case, Exercise, ExerciseSet, Property, Written, mistake
+from hyplearn.means import frechet_mean, midpoint
 
 CURVATURES = (1.0, 2.0, 0.1)
 F64 = torch.float64
@@ -129,7 +130,7 @@ LIFT = Exercise(
 
 def prototypes(x: Tensor, labels: Tensor, classes: int, c: float) -> Tensor:
     member = (labels == torch.arange(classes)[:, None]).to(x.dtype)  # (classes, N)
-    return means.midpoint(PoincareBall(c), x.expand(classes, -1, -1), member)
+    return midpoint(PoincareBall(c), x.expand(classes, -1, -1), member)
 
 
 def _labelled(draw, counts, n: int, c: float, far: float = 2.5) -> tuple[Tensor, Tensor, int, float]:
@@ -243,7 +244,7 @@ PROTOTYPES = Exercise(
 
 
 def frechet_prototype(x: Tensor, c: float) -> Tensor:
-    return means.frechet_mean(PoincareBall(c), x)
+    return frechet_mean(PoincareBall(c), x)
 
 
 def _frechet_cases(draw):
@@ -730,10 +731,10 @@ UNCERTAINTY = Exercise(
 
 def refine(support: Tensor, query: Tensor, c: float) -> Tensor:
     ball, ways = PoincareBall(c), len(support)
-    guess = means.midpoint(ball, support)
+    guess = midpoint(ball, support)
     weights = torch.softmax(-ball.dist(query[:, None], guess), dim=1)  # (Q, ways)
     points = torch.cat((support, query.expand(ways, -1, -1)), 1)
-    return means.midpoint(ball, points, torch.cat((torch.ones_like(support[..., 0]), weights.mT), 1))
+    return midpoint(ball, points, torch.cat((torch.ones_like(support[..., 0]), weights.mT), 1))
 
 
 def _refine_cases(draw):
