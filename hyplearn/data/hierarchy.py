@@ -4,7 +4,7 @@ import os
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -458,6 +458,18 @@ def subtree(hierarchy: Hierarchy, root: int) -> Hierarchy:
     )
     weights = None if hierarchy.weights is None else hierarchy.weights[inside]
     return Hierarchy([hierarchy.names[i] for i in keep], edges, weights, [hierarchy.labels[i] for i in keep])
+
+
+def nested_tree(root: str, nested: Mapping[str, Mapping[str, Iterable[str]]], above: Iterable[str] = ()) -> Hierarchy:
+    """The tree of `root`, kinds, their groups and the groups' leaves, as they are written down one in the other.
+
+    Args:
+        above: leaves that hang on the root itself.
+    """
+    pairs = [(leaf, root) for leaf in above] + [(kind, root) for kind in nested]
+    pairs += [(group, kind) for kind, groups in nested.items() for group in groups]
+    pairs += [(leaf, group) for groups in nested.values() for group, leaves in groups.items() for leaf in leaves]
+    return Hierarchy.from_pairs(pairs)
 
 
 def keep_leaves(tree: Hierarchy, leaves: Iterable[str]) -> Hierarchy:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from hyplearn.data.hierarchy import Hierarchy
+from hyplearn.data.hierarchy import Hierarchy, deal_leaves, nested_tree
 
 Shape = Callable[[Tensor, Tensor], Tensor]
 
@@ -235,23 +235,14 @@ def scene_tree(permuted: int | None = None) -> Hierarchy:
         permuted: a seed to deal the leaves (but the background) to the places in the tree at random. The tree keeps its
             form and says nothing about the pictures any more: whatever still helps does not help by its meaning.
     """
-    return _tree("anything", SHAPES, {"background": "anything"}, permuted)
+    tree = nested_tree("anything", SHAPES, above=["background"])
+    return tree if permuted is None else deal_leaves(tree, permuted, fixed=["background"])
 
 
 def action_tree(permuted: int | None = None) -> Hierarchy:
     """The tree of the actions: `motion`, then rigid and elastic, then their kinds, then the leaves `ACTION_CLASSES`."""
-    return _tree("motion", ACTIONS, {}, permuted)
-
-
-def _tree(root: str, nested: dict, above: dict[str, str], permuted: int | None) -> Hierarchy:
-    pairs = [*above.items(), *((kind, root) for kind in nested)]
-    pairs += [(group, kind) for kind, groups in nested.items() for group in groups]
-    places = [(leaf, group) for groups in nested.values() for group, leaves in groups.items() for leaf in leaves]
-    leaves, groups = zip(*places, strict=True)
-    if permuted is not None:
-        order = torch.randperm(len(leaves), generator=torch.Generator().manual_seed(permuted)).tolist()
-        leaves = [leaves[i] for i in order]
-    return Hierarchy.from_pairs([*pairs, *zip(leaves, groups, strict=True)])
+    tree = nested_tree("motion", ACTIONS)
+    return tree if permuted is None else deal_leaves(tree, permuted)
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from hyplearn import viz
 from hyplearn.data import Hierarchy, camvid, deal_leaves, keep_leaves
+from hyplearn.data.camvid import VOID
 from hyplearn.data.scenes import CLASSES, draw_scenes, scene_tree
 from hyplearn.experiments.base import Data, Experiment, option
 from hyplearn.losses import HierarchicalSoftmax
@@ -26,7 +27,6 @@ from hyplearn.uncertainty import (
     monte_carlo_dropout,
 )
 
-VOID = -100  # the label of pixels that count for nothing
 # Of four groups of the tree of shapes, one kind to learn and one that has no training pixel.
 SEEN = ("four-pointed star", "disc", "ring", "plus")
 UNSEEN = ("five-pointed star", "ellipse", "oval ring", "T")

@@ -92,18 +92,14 @@ class HLinear(HLayer):
         self._check(n, self.in_features, dim)
         return dim
 
-    def _layer(self, n: Tensor) -> tuple[Tensor, Tensor]:
+    def normal(self, n):
         dim = self._coordinates(n)
         square = squared_norm(n, dim)
         sqrt_c = self.manifold.sqrt_c(square)
         z, r = self._planes(sqrt_c)
         A, B, T = hyperplanes(z, r, sqrt_c)
         y = scaled_products(n, z, A, dim)
-        point, t = fully_connected(y, square, B, T, sqrt_c, self.clip, dim)
-        return point.to(n.dtype), (t / sqrt_c).to(n.dtype)
-
-    def normal(self, n):
-        return self._layer(n)[0]
+        return fully_connected(y, square, B, T, sqrt_c, self.clip, dim)[0].to(n.dtype)
 
     def distances(self, x: Tensor) -> Tensor:
         """The v_k above, with k in the place of the coordinates: what a classifier takes as its logits."""
