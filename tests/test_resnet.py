@@ -19,6 +19,7 @@ from hyplearn.networks import LorentzResNet, PoincareResNet, ResNet
 
 float64 = torch.float64
 hyperbolic = pytest.mark.parametrize("network", (PoincareResNet, LorentzResNet))
+scales = pytest.mark.parametrize("per_axis", (True, False))
 
 
 def randn(*size, seed=0, dtype=float64):
@@ -41,14 +42,24 @@ def shaken(network):
 # --- the plan ---------------------------------------------------------------------------------------------------------
 
 
+@scales
 @pytest.mark.parametrize("depth, width, dim", [(8, 4, None), (14, 8, 2), (20, 16, 100)])
-def test_the_three_networks_have_as_many_parameters_but_for_one_per_normalisation(depth, width, dim):
+def test_hyperbolic_convolutions_have_one_number_more_for_each_channel(depth, width, dim, per_axis):
+    """An offset of the plane, or a weight of the time. The published normalisation has one gain for all channels."""
     options = {"depth": depth, "width": width, "classes": 7, "dim": dim}
-    nets = ResNet(**options), PoincareResNet(PoincareBall(), **options), LorentzResNet(PoincareBall(), **options)
-    flat, poincare, lorentz = (sum(p.numel() for p in net.parameters()) for net in nets)
-    norms = depth - 1 + 2  # one for each convolution, and two in shortcuts
-    assert flat + norms == poincare == lorentz
-    assert all(net.head.weight.shape == (7, dim or 4 * width) for net in nets)
+    flat = ResNet(**options)
+    convolutions = [m for m in flat.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == depth - 1 + 2  # the classifier is none, and two shortcuts have one
+    more = sum(m.out_channels for m in convolutions)
+    gains_lost = 0 if per_axis else sum(m.out_channels - 1 for m in convolutions)
+    for network in (PoincareResNet, LorentzResNet):
+        net = network(PoincareBall(), **options, per_axis=per_axis)
+        counted = sum(p.numel() for p in net.parameters()) - sum(p.numel() for p in flat.parameters())
+        assert counted == more - gains_lost
+        norms = [m for m in net.modules() if isinstance(m, hnn.HBatchNorm2d)]
+        shapes = [(m.out_channels,) if per_axis else () for m in convolutions]
+        assert sorted(m.weight.shape for m in norms) == sorted(shapes)
+        assert net.head.weight.shape == (7, dim or 4 * width)
 
 
 def test_resnet_20_has_the_published_size():
@@ -66,13 +77,13 @@ def test_other_depths_are_refused(depth):
 
 
 @hyperbolic
-@pytest.mark.parametrize("c", (0.1, 1.0, 10.0))
+@pytest.mark.parametrize("c, per_axis", [(0.1, True), (1.0, False), (10.0, True)])
 @pytest.mark.parametrize("chart", (PoincareBall, Lorentz, Klein, HalfSpace, Hemisphere))
-def test_every_chart_is_the_same_function(network, chart, c):
+def test_every_chart_is_the_same_function(network, chart, c, per_axis):
     torch.manual_seed(0)
     images = randn(3, 3, 8, 8) / c**0.5
-    net = shaken(network(NormalCoordinates(c), 8, 2, 5, 3))
-    other = network(chart(c), 8, 2, 5, 3).double()
+    net = shaken(network(NormalCoordinates(c), 8, 2, 5, 3, per_axis))
+    other = network(chart(c), 8, 2, 5, 3, per_axis).double()
     other.load_state_dict(net.state_dict())
     for training in (False, True):  # training moves the running values
         net.train(training), other.train(training)
@@ -85,7 +96,7 @@ def test_every_chart_is_the_same_function(network, chart, c):
 
 
 def limit(layer, x):
-    """What a layer tends to as c -> 0, in plain torch: sums, means, and one scale for all channels."""
+    """What a layer tends to as c -> 0, in plain torch."""
     if isinstance(layer, hnn.HSequential):
         body = x
         for inner in layer.layers:
@@ -99,6 +110,8 @@ def limit(layer, x):
     if isinstance(layer, hnn.LorentzConvolution2d):
         return F.conv2d(x, layer.weight, None, layer.stride, layer.padding)
     if isinstance(layer, hnn.HBatchNorm2d):
+        if layer.per_axis:
+            return F.batch_norm(x, None, None, layer.weight, layer.bias, training=True, eps=layer.eps)
         centred = x - x.mean((0, 2, 3), keepdim=True)
         var = centred.square().sum(1).mean()
         return centred * layer.weight / (var + layer.eps).sqrt() + layer.bias.view(-1, 1, 1)
@@ -110,10 +123,11 @@ def limit(layer, x):
 
 
 @hyperbolic
-def test_small_curvature_is_a_flat_network(network):
+@scales
+def test_small_curvature_is_a_flat_network(network, per_axis):
     torch.manual_seed(0)
     c = 1e-9
-    net, images = shaken(network(NormalCoordinates(c), 8, 2, 5)), randn(3, 3, 8, 8)
+    net, images = shaken(network(NormalCoordinates(c), 8, 2, 5, per_axis=per_axis)), randn(3, 3, 8, 8)
     if network is LorentzResNet:
         images *= 1e-4  # c leaves the lengths of pixels in units of 1/sqrt(c) as they are
         for layer in net.modules():
@@ -127,25 +141,40 @@ def test_small_curvature_is_a_flat_network(network):
 # --- radius, steps, numbers -------------------------------------------------------------------------------------------
 
 
-@hyperbolic
-@pytest.mark.parametrize("depth", (20, pytest.param(56, marks=pytest.mark.slow)))
-def test_the_radius_stays_through_depth(network, depth):
-    torch.manual_seed(0)
-    net = network(NormalCoordinates(1.0), depth, 8, 10)
-    x, radii = net.points(randn(8, 3, 16, 16, dtype=torch.float32)), []
+def radii(net, size=16):
+    """sqrt(c) times the mean distance from the origin, behind each layer."""
+    x, path = net.points(randn(8, 3, size, size, dtype=torch.float32)), []
     with torch.no_grad():
         for layer in net.features.layers:
             x = layer(x)
-            radii.append(x.norm(dim=1).mean().item())
-    assert 0.4 < min(radii) and max(radii[1:]) < 2, radii  # the first layer takes the pixels as they are
+            path.append(net.manifold.c.item() ** 0.5 * x.norm(dim=1).mean().item())
+    return path[1:]  # the first layer takes the pixels as they are
 
 
 @hyperbolic
+@pytest.mark.parametrize("c", (0.1, 1.0, 10.0))
+@pytest.mark.parametrize("depth, width", [(20, 8), (8, 64), pytest.param(56, 8, marks=pytest.mark.slow)])
+def test_the_radius_starts_at_one_over_root_c(network, c, depth, width):
+    torch.manual_seed(0)
+    found = radii(network(NormalCoordinates(c), depth, width, 10))
+    assert 0.4 < min(found) and max(found) < 2, found
+
+
+@hyperbolic
+@pytest.mark.parametrize("c", (0.1, 1.0, 10.0))
+def test_with_one_scale_it_starts_at_one(network, c):
+    torch.manual_seed(0)
+    found = radii(network(NormalCoordinates(c), 20, 8, 10, per_axis=False))
+    assert 0.5 * min(c**0.5, 1) < min(found) and max(found) < 2 * max(c**0.5, 1), found
+
+
+@hyperbolic
+@scales
 @pytest.mark.parametrize("lr", (0.1, 1.0))
-def test_no_step_is_too_long_for_finite_numbers(network, lr):
+def test_no_step_is_too_long_for_finite_numbers(network, lr, per_axis):
     """Adam at rates at which nothing is learned any more."""
     torch.manual_seed(0)
-    net = network(NormalCoordinates(0.1), 8, 4, 5)
+    net = network(NormalCoordinates(0.1), 8, 4, 5, per_axis=per_axis)
     optimizer = torch.optim.Adam(net.parameters(), lr)
     images, labels = randn(8, 3, 8, 8, dtype=torch.float32), torch.arange(8) % 5
     for _ in range(8):
@@ -215,7 +244,9 @@ def test_scores_are_what_the_network_says():
     assert scores["auroc_distance"] == pytest.approx(sum(pairs) / len(pairs))
 
 
-@pytest.mark.parametrize("options", (["--dim", "2"], ["--lorentz", "--chart", "ball"], ["--flat", "--dim", "2"]))
+@pytest.mark.parametrize(
+    "options", (["--dim", "2"], ["--lorentz", "--chart", "ball", "--one-scale"], ["--flat", "--dim", "2"])
+)
 def test_the_command_trains_and_draws(tmp_path, monkeypatch, capsys, options):
     monkeypatch.setattr(CNNExperiment, "load", lambda self: tiny())
     monkeypatch.setattr(cnn, "ATTACKED", 6)
@@ -229,6 +260,8 @@ def test_the_command_trains_and_draws(tmp_path, monkeypatch, capsys, options):
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match="flat and lorentz exclude each other"):
         replace(CNNExperiment(), flat=True, lorentz=True)
+    with pytest.raises(ValueError, match="flat and one_scale exclude each other"):
+        replace(CNNExperiment(), flat=True, one_scale=True)
     with pytest.raises(ValueError, match="epsilon must be > 0, got 0"):
         CNNExperiment(epsilon=0)
     with pytest.raises(ValueError, match="share the manifold object"):
