@@ -54,8 +54,8 @@ def load(folder: Path) -> tuple[TensorDataset, TensorDataset]:
     return standardised(*tensors)
 
 
-def load_parts(images: int = 10_000) -> Data:
-    """What `hyplearn train cnn` takes: a random choice of the training images, all test images.
+def load_parts(images: int | None = None) -> Data:
+    """What `hyplearn train cnn` takes: all training images or a random choice of so many, and all test images.
 
     Raises:
         FileNotFoundError: if HYPLEARN_DATA does not lead to the images.

@@ -1,35 +1,56 @@
-"""The price of hyperbolic residual networks: CPU time of a train step, flat, Poincare and Lorentz in turns.
+"""The price of hyperbolic residual networks: a train step of ResNet-20, flat, Poincare and Lorentz in turns.
 
-python -m benchmarks.resnet [--json]
+    python -m benchmarks.resnet [--json] [--device cuda [--batch 512] [--networks flat Poincare] [--mode default]]
+
+CPU: ratios of CPU times with one thread, medians, and what the parts cost. CUDA: ratios of event times, as written and
+through `torch.compile`, which takes minutes; float32, with the products of convolutions as torch does them (tf32).
 """
+
+import argparse
+import json
+import time
+from dataclasses import asdict
 
 import torch
 
 import hyplearn.layers as hnn
-from benchmarks.layers import backward_of, step_of
-from benchmarks.timing import Row, main, medians
+from benchmarks.layers import backward_of, cuda_medians, step_of
+from benchmarks.timing import Row, medians, table
 from hyplearn.manifolds import NormalCoordinates
 from hyplearn.networks import LorentzResNet, PoincareResNet, ResNet
 
-BATCH = 64
+BUILD = {
+    "flat": lambda manifold: ResNet(20),
+    "Poincare": lambda manifold: PoincareResNet(manifold, 20),
+    "Lorentz": lambda manifold: LorentzResNet(manifold, 20),
+}
 
 
-def rows() -> list[Row]:
+def networks(names: list[str], device: str) -> dict[str, torch.nn.Module]:
     torch.manual_seed(0)
-    M = NormalCoordinates(0.1)
-    images, labels = torch.randn(BATCH, 3, 32, 32), torch.randint(10, (BATCH,))
-    nets = {"flat": ResNet(20), "Poincare": PoincareResNet(M, 20), "Lorentz": LorentzResNet(M, 20)}
+    return {name: BUILD[name](NormalCoordinates(0.1)).to(device) for name in names}
+
+
+def batch(size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(size, 3, 32, 32, device=device), torch.randint(10, (size,), device=device)
+
+
+def on_cpu(names: list[str], size: int) -> list[Row]:
+    images, labels = batch(size, "cpu")
+    nets = networks(names, "cpu")
     seconds = medians({name: step_of(net, images, labels) for name, net in nets.items()}, rounds=5)
     told = [
-        Row(f"ResNet-20 train step: {name} / flat", seconds[name] / seconds["flat"], 2.5, note=f"batches of {BATCH}")
-        for name in ("Poincare", "Lorentz")
+        Row(f"ResNet-20 train step: {name} / flat", seconds[name] / seconds["flat"], 2.5, note=f"batches of {size}")
+        for name in names
+        if name != "flat"
     ]
-    x = torch.randn(BATCH, 16, 32, 32)
+    M, x = NormalCoordinates(0.1), torch.randn(size, 16, 32, 32)
     parts = {
         "flat batch norm": torch.nn.BatchNorm2d(16),
         "HConvolution2d": hnn.HConvolution2d(16, 16, 3, M, padding=1),
         "LorentzConvolution2d": hnn.LorentzConvolution2d(16, 16, 3, M, bias=False, padding=1),
-        "HBatchNorm2d": hnn.HBatchNorm2d(16, M),
+        "HBatchNorm2d, one scale": hnn.HBatchNorm2d(16, M),
+        "HBatchNorm2d, per axis": hnn.HBatchNorm2d(16, M, per_axis=True),
         "HResidual of the identity": hnn.HResidual(hnn.HReLU(M)),
     }
     flat = torch.nn.Conv2d(16, 16, 3, padding=1, bias=False)
@@ -37,5 +58,44 @@ def rows() -> list[Row]:
     return told + [Row(f"16 x 32 x 32: {name} / flat convolution", seconds[name] / seconds["conv"]) for name in parts]
 
 
+def on_cuda(names: list[str], size: int, mode: str) -> list[Row]:
+    images, labels = batch(size, "cuda")
+    rows = []
+    for how, goal in (("as written", None), (f"compiled ({mode})", 1.6)):
+        nets, notes = networks(names, "cuda"), dict.fromkeys(names, "")
+        if goal:
+            nets = {name: torch.compile(net, dynamic=False, mode=mode) for name, net in nets.items()}
+        steps = {name: step_of(net, images, labels) for name, net in nets.items()}
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step(), torch.cuda.synchronize()
+            if goal:
+                notes[name] = f", first step {time.perf_counter() - started:.0f} s"
+        seconds = cuda_medians(steps)
+        for name in names:
+            ratio = seconds[name] / seconds["flat"] if "flat" in names else None
+            note = f"{1e3 * seconds[name]:.1f} ms, batches of {size}{notes[name]}"
+            rows.append(
+                Row(f"ResNet-20 step, {how}: {name} / flat", ratio, None if name == "flat" else goal, note=note)
+            )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch", type=int, help="images of a step (default: 64 on the CPU, 512 on a GPU)")
+    parser.add_argument("--networks", nargs="+", choices=BUILD, default=list(BUILD))
+    parser.add_argument("--mode", default="default", help="of torch.compile")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.device == "cpu":
+        rows = on_cpu(args.networks, args.batch or 64)
+    else:
+        rows = on_cuda(args.networks, args.batch or 512, args.mode)
+    print(json.dumps([asdict(row) | {"met": row.met} for row in rows], indent=2) if args.json else table(rows))
+
+
 if __name__ == "__main__":
-    main(__doc__.split("\n")[0], rows)
+    main()

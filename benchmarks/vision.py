@@ -1,4 +1,5 @@
-"""Twins of an experiment compared: `python -m benchmarks.vision NAME [--data D] [--dims D ...] [--out FILE]`.
+"""Twins of an experiment compared: `python -m benchmarks.vision NAME [--data D] [--dims D ...] [--set NAME=VALUE ...]
+[--out FILE]`.
 
 Every arm (a row of ARMS) gets the same data, the same steps and the same search: the learning rate and weight decay
 whose validation score is best in a run of its own, with a seed that is not used again. Then it is run with the seeds
@@ -36,8 +37,10 @@ ARMS: dict[str, dict[str, dict]] = {
     "actions": PROTOTYPES,
     "cnn": {
         "hyperbolic": {},  # Poincare
+        "hyperbolic, one scale": {"one_scale": True},  # the published batch normalisation
         "nearly flat": {"curvature": 0.001},  # is it the curvature, or the rest that differs from flat?
         "lorentz": {"lorentz": True},
+        "lorentz, one scale": {"lorentz": True, "one_scale": True},
         "flat": {"flat": True},
     },
     "fewshot": {
@@ -62,6 +65,7 @@ ARMS: dict[str, dict[str, dict]] = {
 # Data that are read from HYPLEARN_DATA instead of an official archive.
 REAL: dict[tuple[str, str], Callable[[], Data]] = {
     ("cnn", "cifar10"): cifar10.load_parts,
+    ("cnn", "cifar10-10000"): partial(cifar10.load_parts, 10_000),  # for CPUs
     **{("fewshot", f"omniglot-{name}"): partial(omniglot.load, name) for name in omniglot.ALPHABETS},
     ("segmentation", "camvid"): camvid.load,
 }
@@ -114,12 +118,20 @@ def choose(experiment: Experiment, runs: Runs, rates: list[float], decays: list[
     return max(grid, key=score)
 
 
+def settings_of(kind: type[Experiment], assignments: list[str]) -> dict:
+    """What `--set depth=20 compile=yes` says, in the types of the experiment's fields."""
+    kinds = {field.name: field.metadata["kind"] for field in fields(kind)}
+    pairs = dict(assignment.split("=", 1) for assignment in assignments)
+    return {k: v == "yes" if kinds[k] is bool else kinds[k](v) for k, v in pairs.items()}
+
+
 def table(name: str, dims: list[int | None], arms: list[str], runs: Runs, args) -> list[dict]:
     """One row for each arm and dimension."""
     rows = []
     for dim, arm in itertools.product(dims, arms):
         settings = {"device": args.device, **ARMS[name][arm]} | ({} if dim is None else {"dim": dim})
         settings |= {k: v for k in ("epochs", "data") if (v := getattr(args, k)) is not None}
+        settings |= settings_of(EXPERIMENTS[name], args.set)
         chosen = choose(EXPERIMENTS[name](**settings), runs, args.rates, args.decays)
         results = [runs(replace(chosen, seed=seed)) for seed in range(args.seeds)]
         row = {"arm": arm, "dim": dim, "lr": chosen.lr, "weight_decay": chosen.weight_decay}
@@ -168,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3, 1e-2], help="learning rates to try")
     parser.add_argument("--decays", type=float, nargs="+", default=[0.0], help="weight decays to try")
     parser.add_argument("--paired", nargs=2, metavar="ARM", action="append", default=[], help="compare seed by seed")
+    parser.add_argument("--set", nargs="+", metavar="NAME=VALUE", default=[], help="other settings of all arms")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="a file that keeps finished runs")
     parser.add_argument("--json", action="store_true")
@@ -175,7 +188,8 @@ def main() -> None:
     torch.set_num_threads(1)
     load = REAL.get((args.name, args.data))
     try:
-        data = load() if load else EXPERIMENTS[args.name](**({"data": args.data} if args.data else {})).load()
+        given = ({"data": args.data} if args.data else {}) | settings_of(EXPERIMENTS[args.name], args.set)
+        data = load() if load else EXPERIMENTS[args.name](**given).load()
     except FileNotFoundError as error:
         print(f"skipped: {error}")
         return

@@ -243,6 +243,20 @@ def test_bfloat16_trains_and_keeps_float32_weights():
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
 
+def test_compiled_steps_are_the_same_steps_but_for_the_short_last_batch(monkeypatch):
+    sizes = []
+
+    def compiled(model, dynamic):
+        return lambda x: (sizes.append(len(x)), model(x))[1]
+
+    plain, model = network(), network()
+    train(plain, dataset(40))
+    monkeypatch.setattr(torch, "compile", compiled)
+    train(model, dataset(40), compile=True)
+    assert sizes == [16, 16] * 3
+    assert torch.equal(weights(plain), weights(model))
+
+
 def test_the_live_plot_is_drawn_anew_after_each_epoch(monkeypatch):
     display = pytest.importorskip("IPython.display", reason="IPython is not installed")
     shown = []

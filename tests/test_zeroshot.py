@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -365,6 +368,19 @@ def test_the_commands_write_pictures(tmp_path, capsys, arguments, files):
     report = json.loads(capsys.readouterr().out)
     assert code == 0 and 0 <= next(iter(report["validation"].values())) <= 1
     assert files == sorted(p.name for p in tmp_path.glob("*.svg") if p.name != "curve.svg")
+
+
+@pytest.mark.slow
+def test_two_processes_report_what_one_does(tmp_path):
+    """Batches are shared between the processes of torchrun; files are written by the first."""
+    hyplearn = [sys.executable, "-m", "hyplearn.cli"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *hyplearn[1:]]
+    reports = []
+    for start, folder in ((hyplearn, tmp_path / "one"), (torchrun, tmp_path / "two")):
+        options = ["train", "zeroshot", "--images", "200", "--epochs", "1", "--device", "cpu", "--out", folder]
+        subprocess.run([*start, *options], capture_output=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        reports.append(json.loads((folder / "report.json").read_text())["validation"])
+    assert reports[0] == pytest.approx(reports[1], abs=0.05)
 
 
 @pytest.mark.parametrize("options, message", [({"dim": 1}, "dim must be 2"), ({"length": 0.0}, "length must be > 0")])

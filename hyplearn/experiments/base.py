@@ -79,6 +79,7 @@ class Experiment(ABC):
     batch_size: int = option(128, "examples per step")
     seed: int = option(0, "of the first run")
     device: str = option("auto", "auto, cpu, cuda")
+    compile: bool = option(False, "train through torch.compile: minutes at the start, shorter steps on a GPU")
 
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
@@ -153,6 +154,7 @@ class Experiment(ABC):
             clip=lambda _: nn.utils.clip_grad_norm_(model.parameters(), self.max_norm),
             seed=self.seed,
             device=self.device,
+            compile=self.compile,
             checkpoint=checkpoint,
             progress=progress,
         )
