@@ -77,6 +77,14 @@ def _into(memory: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return memory.mul_(y) if memory is x else memory.copy_(x).mul_(y)
 
 
+def _polynomial(q: Tensor, *coefficients: float) -> Tensor:
+    """sum_k coefficients[k] q^k, in one piece of memory unless a second derivative will need more."""
+    out = q * coefficients[-1]
+    for a in coefficients[-2:0:-1]:
+        out = (out + a) * q if torch.is_grad_enabled() else out.add_(a).mul_(q)
+    return out + coefficients[0]
+
+
 class _CoshSinhc(torch.autograd.Function):
     """(cosh s, sinh(s)/s) as functions of q = s^2, of which both are entire: nothing special happens at s = 0."""
 
@@ -101,7 +109,7 @@ class _CoshSinhc(torch.autograd.Function):
 def _sinhc_slope(q: Tensor, cosh: Tensor, sinhc: Tensor) -> Tensor:
     """The derivative of sinh(s)/s by q = s^2."""
     # (cosh s - sinh(s)/s)/(2q) cancels for small q; five terms of its series are exact to rounding below q = 0.1.
-    series = 1 / 6 + q * (1 / 60 + q * (1 / 1680 + q * (1 / 90720 + q / 7983360)))
+    series = _polynomial(q, 1 / 6, 1 / 60, 1 / 1680, 1 / 90720, 1 / 7983360)
     return torch.where(q < 0.1, series, (cosh - sinhc) / (2 * q.clamp_min(0.1)))
 
 
@@ -331,10 +339,14 @@ class _AsinhcOfSquare(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         q, out = ctx.saved_tensors
-        # (1/sqrt(1 + q) - f)/(2q) cancels for small q; the series of f is exact to rounding below q = 0.01.
-        series = -1 / 6 + q * (3 / 20 + q * (-15 / 112 + q * (35 / 288 + q * (-315 / 2816 + q * (693 / 6656)))))
-        slope = torch.where(q < 0.01, series, ((1 + q).rsqrt() - out) / (2 * q.clamp_min(0.01)))
-        return grad * slope
+        return grad * _asinhc_slope(q, out)
+
+
+def _asinhc_slope(q: Tensor, asinhc: Tensor) -> Tensor:
+    """The derivative of asinh(s)/s by q = s^2."""
+    # (1/sqrt(1 + q) - asinh(s)/s)/(2q) cancels for small q; the series is exact to rounding below q = 0.01.
+    series = _polynomial(q, -1 / 6, 3 / 20, -15 / 112, 35 / 288, -315 / 2816, 693 / 6656)
+    return torch.where(q < 0.01, series, ((1 + q).rsqrt() - asinhc) / (2 * q.clamp_min(0.01)))
 
 
 def asinhc_of_square(square: Tensor) -> Tensor:
@@ -366,6 +378,186 @@ def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
         zz = c * (z * z).sum(dim, keepdim=True) * scale.square()
     shrink = asinhc_of_square(valued((time - 1) * (time + 1), zz))
     return torch.addcmul(x * (shrink * a), y, shrink * b)
+
+
+class _Inner(torch.autograd.Function):
+    """(|x|^2, <x, v>) for the points x, (B, C, P) with coordinates along dimension 1, and one vector v."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, v):
+        return (x * x).sum(1, keepdim=True), torch.matmul(v.expand(len(x), 1, -1), x)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_xx, grad_xv):
+        x, v = ctx.saved_tensors
+        grad_v = torch.matmul(grad_xv, x.mT).sum((0, 1))
+        return _add_outer(x * (2 * grad_xx), v, grad_xv), grad_v
+
+
+class _WeightedSum(torch.autograd.Function):
+    """sum w_p x_p over the points x of `_Inner`, with a weight for each, (B, 1, P)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, w):
+        return torch.matmul(w, x.mT).sum((0, 1))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, w = ctx.saved_tensors
+        return w * grad[:, None], torch.matmul(grad.expand(len(x), 1, -1), x)
+
+
+class _Combination(torch.autograd.Function):
+    """alpha x + beta v, for the points x of `_Inner`, numbers alpha and beta for each, (B, 1, P), and one vector v."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, v, alpha, beta):
+        return _add_outer(x * alpha, v, beta)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, v, alpha, beta = ctx.saved_tensors
+        grad_v = torch.matmul(beta, grad.mT).sum((0, 1))
+        grad_beta = torch.matmul(v.expand(len(x), 1, -1), grad)
+        work = grad * x
+        grad_alpha = work.sum(1, keepdim=True)
+        return _into(work, grad, alpha), grad_v, grad_alpha, grad_beta
+
+
+def _add_outer(x: Tensor, v: Tensor, beta: Tensor) -> Tensor:
+    """x + beta v, in the memory of x, unless a second derivative will need it."""
+    v = v[:, None].expand(len(x), -1, 1)
+    return torch.baddbmm(x, v, beta) if torch.is_grad_enabled() else x.baddbmm_(v, beta)
+
+
+class _Gap(torch.autograd.Function):
+    """cosh - along without cancellation, where cosh^2 = 1 + rest + along^2: (1 + rest)/(cosh + along) if along > 0."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(along, rest, cosh):
+        size = cosh + along.abs()
+        return torch.where(along > 0, (1 + rest).div_(size), size)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        along, _, cosh = inputs
+        ctx.save_for_backward(along, cosh, output)
+
+    @staticmethod
+    def backward(ctx, grad):
+        along, cosh, gap = ctx.saved_tensors
+        toward = (along > 0).to(gap.dtype)
+        by_rest = grad * toward / (cosh + along.abs())
+        # Of the two forms the first has the derivatives -gap/(cosh + along), the second 1 and -1.
+        by_cosh = grad * (1 - toward) - by_rest * gap
+        return -(grad * (1 - toward) + by_rest * gap), by_rest, by_cosh
+
+
+class _Centred(torch.autograd.Function):
+    """(alpha, beta, k, moved) for points whose mean, at distance d in the direction u, moves to the origin.
+
+    The part along u of a space part becomes moved = e^-d along - sinh(d) gap, the rest stays. The normal coordinates
+    are k = asinh|z|/|z| times the new space part z, that is alpha n + beta u for the old ones n.
+
+    Args:
+        along, rest: the part of the space part along u, and the square of the rest.
+        gap: the time less `along`, which the caller knows without cancellation.
+        sinhc: the space part over n.
+        d: of one number.
+
+    All for c = 1. The last two outputs are for second derivatives.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(along, rest, gap, sinhc, d):
+        moved = (along * (-d).exp()).sub_(gap * d.sinh())
+        k = _AsinhcOfSquare.forward(torch.addcmul(rest, moved, moved))
+        return k * sinhc, (moved - along).mul_(k), k, moved
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, *output[2:])
+
+    @staticmethod
+    def backward(ctx, grad_alpha, grad_beta, grad_k, grad_moved):
+        along, rest, gap, sinhc, d, k, moved = ctx.saved_tensors
+        by_k = torch.addcmul(grad_alpha * sinhc, grad_beta, moved - along) + grad_k
+        by_rest = by_k * _asinhc_slope(torch.addcmul(rest, moved, moved), k)
+        through = grad_beta * k
+        by_moved = torch.addcmul(through, by_rest, moved, value=2) + grad_moved
+        by_d = -(by_moved * (along * (-d).exp() + gap * d.cosh())).sum().view_as(d)
+        return by_moved * (-d).exp() - through, by_rest, by_moved * -d.sinh(), grad_alpha * k, by_d
+
+
+class _Added(torch.autograd.Function):
+    """(alpha, beta, k) of b (+) y = alpha y + beta b, see `mobius_sum`, from cosh and sinhc of |y|, <y, b>, and |b|."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(cosh, sinhc, product, cosh_b, sinhc_b):
+        part = (product * sinhc).mul_(sinhc_b)
+        time = torch.addcmul(part, cosh, cosh_b)
+        k = _AsinhcOfSquare.forward((time - 1).mul_(time + 1).clamp_min_(0))
+        return k * sinhc, (cosh + part / (1 + cosh_b)).mul_(k).mul_(sinhc_b), k
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, output[2])
+
+    @staticmethod
+    def backward(ctx, grad_alpha, grad_beta, grad_k):
+        cosh, sinhc, product, cosh_b, sinhc_b, k = ctx.saved_tensors
+        inner = product * sinhc
+        time = torch.addcmul(inner * sinhc_b, cosh, cosh_b)
+        of_b = cosh + inner * (sinhc_b / (1 + cosh_b))
+        by_of_b = grad_beta * k
+        by_k = torch.addcmul(grad_alpha * sinhc, grad_beta * sinhc_b, of_b) + grad_k
+        by_time = 2 * time * by_k * _asinhc_slope(((time - 1) * (time + 1)).clamp_min(0), k)
+        by_cosh = by_time * cosh_b + by_of_b * sinhc_b
+        by_part = by_time + by_of_b * (sinhc_b / (1 + cosh_b))
+        by_inner = by_part * sinhc_b
+        by_cosh_b = (by_time * cosh).sum() - (by_of_b * inner).sum() * (sinhc_b / (1 + cosh_b)).square()
+        by_sinhc_b = (by_part * inner).sum() + (by_of_b * of_b).sum()
+        by_sinhc = torch.addcmul(grad_alpha * k, by_inner, product)
+        return by_cosh, by_sinhc, by_inner * sinhc, by_cosh_b.view_as(cosh_b), by_sinhc_b.view_as(sinhc_b)
+
+
+def inner(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """(|x|^2, <x, v>), each (B, 1, P), of points x, (B, C, P), and one vector v, (C,)."""
+    return _Inner.apply(x, v)
+
+
+def weighted_sum(x: Tensor, w: Tensor) -> Tensor:
+    """sum w_p x_p over points x, (B, C, P), with a weight for each, (B, 1, P)."""
+    return _WeightedSum.apply(x, w)
+
+
+def combination(x: Tensor, v: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    """alpha x + beta v of points x, (B, C, P), and one vector v, (C,), with alpha and beta of shape (B, 1, P)."""
+    return _Combination.apply(x, v, alpha, beta)
 
 
 def signed_distances(n: Tensor, weight: Tensor, B: Tensor, T: Tensor, sqrt_c: Tensor, dim: int) -> Tensor:

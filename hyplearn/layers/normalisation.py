@@ -4,19 +4,32 @@ import torch
 from torch import nn
 
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import asinhc_of_square, cosh_sinhc, mobius_sum, squared_norm, valued
+from hyplearn.layers.functional import (
+    _Added,
+    _Centred,
+    _Gap,
+    combination,
+    cosh_sinhc,
+    inner,
+    mobius_sum,
+    squared_norm,
+    valued,
+    weighted_sum,
+)
 from hyplearn.manifolds import Manifold
 from hyplearn.numerics import asinh, dot, norm
 
 
 class _HBatchNorm(HLayer):
-    def __init__(self, features, manifold, momentum, eps, dim):
+    def __init__(self, features, manifold, momentum, eps, per_axis, dim):
         super().__init__(manifold, dim)
+        self.per_axis = per_axis
+        scales = (features,) if per_axis else ()
         self.features, self.momentum, self.eps = features, momentum, eps
         self.bias = nn.Parameter(torch.zeros(features))
-        self.weight = nn.Parameter(torch.ones(()))
+        self.weight = nn.Parameter(torch.ones(scales))
         self.register_buffer("running_mean", torch.zeros(features))
-        self.register_buffer("running_var", torch.ones(()))
+        self.register_buffer("running_var", torch.ones(scales))
 
     def normal(self, n):
         self._check(n, self.features, self.dim)
@@ -28,57 +41,45 @@ class _HBatchNorm(HLayer):
         return out.reshape(shape).to(n.dtype)
 
     def _normalise(self, x, sqrt_c):
-        """What happens to a point is a combination of itself, the direction u of the mean and the bias b: its factors
-        follow from the three inner products |x|^2, <x, u> and <x, b>, one number each for a point.
-        """
-        square = sqrt_c.square() * squared_norm(x, 1)
-        cosh, sinhc = cosh_sinhc(square)
+        count = x[:, 0].numel()
+        if self.training and count < 2:
+            raise ValueError(f"{type(self).__name__} needs more than one point to train, got {count}")
+        centred, mean = self._centre(x, sqrt_c)
         if self.training:
-            if cosh.numel() < 2:
-                raise ValueError(f"{type(self).__name__} needs more than one point to train, got {cosh.numel()}")
-            total = sqrt_c * (x @ sinhc.mT).sum(0).squeeze(-1)
-        else:
-            total = sqrt_c * self.running_mean.to(x.dtype)
-        length = norm(total)
-        u, b = total / torch.where(length > 0, length, 1.0), sqrt_c * self.bias.to(x.dtype)
-        basis = torch.stack([u, b]).expand(len(x), -1, -1)
-        products = sqrt_c * torch.bmm(basis, x)
-        along, rest = products[:, :1], square - products[:, :1].square()
-        with torch.no_grad():  # the part across u itself does not cancel as the difference of squares does
-            across = torch.addcmul(x, basis[:, :1].mT, along / sqrt_c, value=-1)
-            exact = sqrt_c.square() * (across * across).sum(1, keepdim=True)
-
-        # Moved by -mean, a point's part along u is e^-d (its part along u) - sinh(d) gap, with gap = t - (that part).
-        s_along, s_rest = sinhc * along, sinhc.square() * valued(rest, exact)
-        toward = s_along > 0
-        gap = torch.where(toward, (1 + s_rest) / (cosh + torch.where(toward, s_along, 0.0)), cosh - s_along)
-        if self.training:
-            sinh_d = length / (gap.sum() * (cosh.sum() + length)).sqrt()
-            d = asinh(sinh_d)
-        else:
-            d, sinh_d = length, length.sinh()
-        moved = (-d).exp() * s_along - sinh_d * gap
-        sinh_square = s_rest + moved.square()
-        shrink = asinhc_of_square(sinh_square)
-        radius_square = shrink.square() * sinh_square
-        if self.training:
-            var = radius_square.mean() / sqrt_c.square()
-            self._update((d * u / sqrt_c).detach(), var.detach())
+            var = squared_norm(centred, (0, 2)).flatten() / count
+            var = var if self.per_axis else var.sum()
+            self._update(mean.detach(), var.detach())
         else:
             var = self.running_var.to(x.dtype)
         scale = self.weight.to(x.dtype) / (var + self.eps).sqrt()
+        return self._move(centred * scale.view(-1, 1), self.bias.to(x.dtype), sqrt_c)
 
-        # Now y = f x + g u, and b (+) y as in `mobius_sum`.
-        f = scale * shrink * sinhc
-        g = scale * shrink * moved - f * along
-        cosh_b, sinhc_b = cosh_sinhc(dot(b, b))
-        cosh_y, sinhc_y = cosh_sinhc(scale.square() * radius_square)
-        inner = f * products[:, 1:] + g * dot(u, b)
-        time = cosh_b * cosh_y + sinhc_b * sinhc_y * inner
-        shrink = asinhc_of_square(((time - 1) * (time + 1)).clamp_min(0))
-        of_b = sinhc_b * (cosh_y + sinhc_b * sinhc_y * inner / (1 + cosh_b))
-        factors = torch.cat([sinhc_y * g, of_b], 1) * (shrink / sqrt_c)
-        return torch.baddbmm(x * (shrink * sinhc_y * f), basis.mT, factors)
+    def _centre(self, x, sqrt_c):
+        """(-mean) (+) x and the mean. With u the direction of the mean, a number for each point says what becomes of it
+        along u, another what becomes of the rest.
+        """
+        square = sqrt_c.square() * squared_norm(x, 1)
+        cosh, sinhc = cosh_sinhc(square)
+        total = sqrt_c * (weighted_sum(x, sinhc) if self.training else self.running_mean.to(x.dtype))
+        length = norm(total)
+        u = total / torch.where(length > 0, length, 1.0)
+        product = sqrt_c * torch.matmul(u.expand(len(x), 1, -1), x)
+        with torch.no_grad():  # the part across u itself does not cancel as the difference of squares does
+            across = torch.addcmul(x, u[:, None], product / sqrt_c, value=-1)
+            exact = sqrt_c.square() * across.mul_(across).sum(1, keepdim=True)
+        along, rest = sinhc * product, sinhc.square() * valued(square - product.square(), exact)
+        gap = _Gap.apply(along, rest, cosh)
+        d = asinh(length / (gap.sum() * (cosh.sum() + length)).sqrt()) if self.training else length
+        alpha, beta, _, _ = _Centred.apply(along, rest, gap, sinhc, d)
+        return combination(x, u, alpha, beta / sqrt_c), d * u / sqrt_c
+
+    def _move(self, x, bias, sqrt_c):
+        """bias (+) x, as in `mobius_sum`."""
+        c = sqrt_c.square()
+        square, product = inner(x, bias)
+        of_bias, of_x = cosh_sinhc(c * dot(bias, bias)), cosh_sinhc(c * square)
+        alpha, beta, _ = _Added.apply(*of_x, c * product, *of_bias)
+        return combination(x, bias, alpha, beta)
 
     @torch.no_grad()
     def _update(self, mean, var):
@@ -89,7 +90,7 @@ class _HBatchNorm(HLayer):
         self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
 
     def extra_repr(self):
-        return f"{self.features}, momentum={self.momentum}, eps={self.eps}"
+        return f"{self.features}, momentum={self.momentum}, eps={self.eps}, per_axis={self.per_axis}"
 
 
 class HBatchNorm1d(_HBatchNorm):
@@ -101,11 +102,17 @@ class HBatchNorm1d(_HBatchNorm):
     along the geodesic to the batch's by the fraction `momentum`. So what a sample becomes in evaluation does not depend
     on the samples beside it.
 
+    With `per_axis`, each coordinate has a weight and a variance of its own, after centring: n_i -> weight_i n_i /
+    sqrt(var_i + eps), var_i the mean of n_i^2. As c -> 0 this is `nn.BatchNorm1d`. The axes are those of the tangent
+    space at the origin: the layer no longer commutes with rotations. For deep networks, where one scale lets the
+    coordinates grow apart; the published layer has one.
+
     Args:
         features: dimension of the points.
         manifold: the chart.
         momentum: weight of the current batch in the running values.
         eps: added to the variance.
+        per_axis: `weight` and `running_var` have shape (features,), else ().
 
     `bias` and `running_mean` hold normal coordinates, so any optimiser will do.
 
@@ -113,12 +120,16 @@ class HBatchNorm1d(_HBatchNorm):
     mean and the scaling at the origin, Bdeir, Schwethelm, Landwehr, ICLR 2024, section 4.2.
     """
 
-    def __init__(self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5):
-        super().__init__(features, manifold, momentum, eps, dim=-1)
+    def __init__(
+        self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5, per_axis: bool = False
+    ):
+        super().__init__(features, manifold, momentum, eps, per_axis, dim=-1)
 
 
 class HBatchNorm2d(_HBatchNorm):
     """`HBatchNorm1d` of the points of images (B, features, H, W), over batch and pixels."""
 
-    def __init__(self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5):
-        super().__init__(features, manifold, momentum, eps, dim=-3)
+    def __init__(
+        self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5, per_axis: bool = False
+    ):
+        super().__init__(features, manifold, momentum, eps, per_axis, dim=-3)
