@@ -60,6 +60,7 @@ class CNNExperiment(Experiment):
 
     lorentz: bool = option(False, "train the Lorentz network instead")
     curvature: float = option(0.1, "c of the space of curvature -c")
+    one_scale: bool = option(False, "batch normalisation with one scale for all axes, as published")
     depth: int = option(8, "layers, 6n + 2")
     width: int = option(8, "channels of the first stage")
     dim: int | None = option(None, "dimension before the classifier (default: 4 times the width)", kind=int)
@@ -73,6 +74,8 @@ class CNNExperiment(Experiment):
         super().__post_init__()
         if self.flat and self.lorentz:
             raise ValueError("flat and lorentz exclude each other")
+        if self.flat and self.one_scale:
+            raise ValueError("flat and one_scale exclude each other: a flat network scales each channel")
         if not self.epsilon > 0:
             raise ValueError(f"epsilon must be > 0, got {self.epsilon}")
 
@@ -87,7 +90,8 @@ class CNNExperiment(Experiment):
         settings = {"depth": self.depth, "width": self.width, "dim": self.dim, "classes": len(data.about.names)}
         if self.flat:
             return ResNet(**settings)
-        return (LorentzResNet if self.lorentz else PoincareResNet)(self.manifold(), **settings)
+        kind = LorentzResNet if self.lorentz else PoincareResNet
+        return kind(self.manifold(), **settings, per_axis=not self.one_scale)
 
     def metrics(self):
         return {"accuracy": accuracy}

@@ -136,15 +136,32 @@ class _HResNet(_ResNet):
     # Batch normalisation stretches what lies across the radius by sinh(r)/r, and gradients with it: by 7 at 4, by 7,000
     # at the clip of single layers, which several of them in a row do not survive at high learning rates.
     clip = 4.0
+    reach = 1.0  # sqrt(c) times the radius to which batch normalisation brings points at first, at most
 
-    def __init__(self, manifold: Manifold, depth: int = 20, width: int = 16, classes: int = 10, dim: int | None = None):
+    def __init__(
+        self,
+        manifold: Manifold,
+        depth: int = 20,
+        width: int = 16,
+        classes: int = 10,
+        dim: int | None = None,
+        per_axis: bool = True,
+    ):
         nn.Module.__init__(self)  # before a module becomes an attribute
         self.__dict__["manifold"] = manifold
+        self.per_axis = per_axis
         super().__init__(depth, width, classes, dim)
+
+    def normalisation(self, features: int) -> hnn.HLayer:
+        norm = hnn.HBatchNorm2d(features, self.manifold, per_axis=self.per_axis)
+        if self.per_axis:
+            # Unit variance on every axis, as in the flat network, is a radius of sqrt(features).
+            nn.init.constant_(norm.weight, min(1.0, self.reach / (features * self.manifold.c.item()) ** 0.5))
+        return norm
 
     def residual(self, body, shortcut):
         # A sum with a point at distance r lies about r^2/2 farther out: so the radius grows by 1/2 in a stage.
-        nn.init.constant_(body[-1].weight, self.blocks**-0.5)
+        body[-1].weight.data.mul_(self.blocks**-0.5)
         return self.sum(*body, shortcut=shortcut and hnn.HSequential(*shortcut))
 
     def pool(self):
@@ -180,7 +197,7 @@ class PoincareResNet(_HResNet):
     def convolution(self, inputs, outputs, stride=1, kernel_size=3):
         options = {"stride": stride, "padding": kernel_size // 2, "clip": self.clip}
         convolution = hnn.HConvolution2d(inputs, outputs, kernel_size, self.manifold, **options)
-        return [convolution, hnn.HBatchNorm2d(outputs, self.manifold)]
+        return [convolution, self.normalisation(outputs)]
 
     def relu(self):
         return hnn.HReLU(self.manifold)
@@ -212,7 +229,7 @@ class LorentzResNet(_HResNet):
     def convolution(self, inputs, outputs, stride=1, kernel_size=3):
         options = {"bias": False, "stride": stride, "padding": kernel_size // 2, "clip": self.clip}
         convolution = hnn.LorentzConvolution2d(inputs, outputs, kernel_size, self.manifold, **options)
-        return [convolution, hnn.HBatchNorm2d(outputs, self.manifold)]
+        return [convolution, self.normalisation(outputs)]
 
     def relu(self):
         return hnn.LorentzReLU(self.manifold)
