@@ -8,10 +8,10 @@ from hyplearn.layers.functional import (
     _Added,
     _Centred,
     _Gap,
+    asinhc_of_square,
     combination,
     cosh_sinhc,
     inner,
-    mobius_sum,
     squared_norm,
     valued,
     weighted_sum,
@@ -83,10 +83,14 @@ class _HBatchNorm(HLayer):
 
     @torch.no_grad()
     def _update(self, mean, var):
-        # On the geodesic from the old mean to the new one, at the fraction `momentum` of the way.
-        c, old = self.manifold.c, self.running_mean.double()
-        moved = mobius_sum(old, self.momentum * mobius_sum(-old, mean.double(), c, 0), c, 0)
-        self.running_mean.copy_(moved)
+        # On the geodesic from the old mean to the new one, at the fraction `momentum` of its length.
+        c, n = self.manifold.c, torch.stack([self.running_mean, mean]).double()
+        cosh, sinhc = cosh_sinhc(c * dot(n, n))
+        space = sinhc * n
+        length = (cosh.prod() - c * space.prod(0).sum()).clamp_min(1 + 1e-15).acosh()
+        space = ((1 - self.momentum) * length).sinh() * space[0] + (self.momentum * length).sinh() * space[1]
+        space = space / length.sinh()
+        self.running_mean.copy_(space * asinhc_of_square(c * dot(space, space)))
         self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
 
     def extra_repr(self):
