@@ -84,6 +84,7 @@ LAYERS = {
     ),
     "batch norm 1d": (lambda M: hnn.HBatchNorm1d(3, M), (6, 3), -1, -1),
     "batch norm 2d": (lambda M: hnn.HBatchNorm2d(3, M), (2, 3, 2, 2), 1, 1),
+    "batch norm, per axis": (lambda M: hnn.HBatchNorm2d(3, M, per_axis=True), (2, 3, 2, 2), 1, 1),
     "attention": (lambda M: hnn.HAttention(4, M, heads=2), (2, 3, 4), -1, -1),
     "mlr": (lambda M: hnn.HMLR(4, 3, M), (3, 4), -1, None),
     "mlr of pixels": (lambda M: hnn.HMLR(4, 3, M, dim=1), (2, 4, 2, 2), 1, None),
@@ -365,16 +366,20 @@ def test_sums_and_normalised_batches_are_those_of_the_manifold(c, radius, dtype,
     got = mobius_sum(n, step.to(dtype), M.c.to(dtype), 1)
     check(got, M.expmap(x, M.transp0(x, step.to(dtype).double(), dim=1), dim=1))
 
-    norm = hnn.HBatchNorm2d(4, M)
-    norm.bias.data = 0.3 * randn(4, seed=2).float()
-    points, bias = x.movedim(1, -1), norm.bias.detach().double()
+    points = x.movedim(1, -1)
     mean = midpoint(M, points.flatten(0, -2)).expand_as(points)
-    var = M.dist(mean, points).square().mean()
-    centred = M.transp(mean, torch.zeros_like(points), M.logmap(mean, points)) / (var + norm.eps).sqrt()
-    want = M.expmap(bias.expand_as(points), M.transp0(bias.expand_as(points), centred)).movedim(-1, 1)
-    check(norm.to(dtype)(n), want)
-    moved = M.geodesic(0.1, torch.zeros(4, dtype=float64), mean[0, 0, 0])
-    torch.testing.assert_close(norm.running_mean.double(), moved, rtol=1e-5, atol=1e-6)
+    centred = M.transp(mean, torch.zeros_like(points), M.logmap(mean, points))
+    variances = {False: M.dist(mean, points).square().mean(), True: centred.square().flatten(0, -2).mean(0)}
+    for per_axis, var in variances.items():
+        norm = hnn.HBatchNorm2d(4, M, per_axis=per_axis)
+        norm.bias.data = 0.3 * randn(4, seed=2).float()
+        norm.weight.data += 0.3 * randn(4, seed=3).float()[: norm.weight.numel()].view_as(norm.weight)
+        bias, weight = norm.bias.detach().double().expand_as(points), norm.weight.detach().double()
+        scaled = weight * centred / (var + norm.eps).sqrt()
+        check(norm.to(dtype)(n), M.expmap(bias, M.transp0(bias, scaled)).movedim(-1, 1))
+        moved = M.geodesic(0.1, torch.zeros(4, dtype=float64), mean[0, 0, 0])
+        torch.testing.assert_close(norm.running_mean.double(), moved, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(norm.running_var.double(), 0.9 + 0.1 * var, rtol=1e-5, atol=1e-6)
 
 
 def test_small_curvature_is_the_flat_layer_with_weight_2z():
@@ -472,10 +477,45 @@ def test_batch_norm_is_the_published_one_of_the_hyperboloid(c):
     torch.testing.assert_close(norm(x), want, rtol=1e-9, atol=1e-9)
 
 
-def test_batch_norm_evaluation_does_not_depend_on_the_batch():
+@pytest.mark.parametrize("per_axis", (False, True))
+@pytest.mark.parametrize("training", (False, True))
+def test_batch_norm_has_second_derivatives(per_axis, training):
+    M = NormalCoordinates(Curvature(0.7, learnable=True))
+    layer = seeded(lambda: hnn.HBatchNorm1d(2, M, momentum=0.0, per_axis=per_axis)).train(training)
+    layer.running_mean.copy_(torch.tensor([0.5, -1.0]))
+    names = [name for name, _ in layer.named_parameters()]
+
+    def f(n, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (n,))
+
+    n = randn(4, 2)
+    n[0] = 0.0  # nothing special happens at the origin
+    assert gradgradcheck(f, (n.requires_grad_(), *layer.parameters()), atol=1e-5)
+
+
+def test_batch_norm_per_axis_becomes_the_flat_one():
+    ours = hnn.HBatchNorm1d(4, NormalCoordinates(1e-10), per_axis=True).double()
+    flat = nn.BatchNorm1d(4).double()
+    with torch.no_grad():
+        for layer in (ours, flat):
+            layer.weight.copy_(randn(4))
+            layer.bias.copy_(randn(4, seed=1))
+    for seed in range(3):
+        n = randn(50, 4, seed=seed) * torch.tensor([0.3, 1.0, 2.0, 5.0]) + 1
+        torch.testing.assert_close(ours(n), flat(n), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours.running_mean, flat.running_mean, rtol=1e-6, atol=1e-6)
+    # The variance of the batch, where torch keeps the estimate of the population's.
+    biased = 0.9**3 + (flat.running_var - 0.9**3) * 49 / 50
+    torch.testing.assert_close(ours.running_var, biased, rtol=1e-6, atol=1e-6)
+    flat.running_var.copy_(biased)
+    torch.testing.assert_close(ours.eval()(n), flat.eval()(n), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("per_axis", (False, True))
+def test_batch_norm_evaluation_does_not_depend_on_the_batch(per_axis):
     """HypLL keeps no running statistics: the same four samples move by 0.187 when the rest of the batch changes."""
     M = PoincareBall(1.0)
-    norm = hnn.HBatchNorm2d(3, M).double()
+    norm = hnn.HBatchNorm2d(3, M, per_axis=per_axis).double()
     x = M.from_normal(randn(16, 3, 2, 2) + 1, dim=1)
     for _ in range(60):
         norm(x)
