@@ -380,28 +380,8 @@ def mobius_sum(x: Tensor, y: Tensor, c: Tensor, dim: int) -> Tensor:
     return torch.addcmul(x * (shrink * a), y, shrink * b)
 
 
-class _Inner(torch.autograd.Function):
-    """(|x|^2, <x, v>) for the points x, (B, C, P) with coordinates along dimension 1, and one vector v."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x, v):
-        return (x * x).sum(1, keepdim=True), torch.matmul(v.expand(len(x), 1, -1), x)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx, grad_xx, grad_xv):
-        x, v = ctx.saved_tensors
-        grad_v = torch.matmul(grad_xv, x.mT).sum((0, 1))
-        return _add_outer(x * (2 * grad_xx), v, grad_xv), grad_v
-
-
 class _WeightedSum(torch.autograd.Function):
-    """sum w_p x_p over the points x of `_Inner`, with a weight for each, (B, 1, P)."""
+    """sum w_p x_p over points x, (B, C, P), coordinates along dimension 1, with a weight for each point, (B, 1, P)."""
 
     generate_vmap_rule = True
 
@@ -420,7 +400,7 @@ class _WeightedSum(torch.autograd.Function):
 
 
 class _Combination(torch.autograd.Function):
-    """alpha x + beta v, for the points x of `_Inner`, numbers alpha and beta for each, (B, 1, P), and one vector v."""
+    """alpha x + beta v, for points x, (B, C, P), numbers alpha and beta for each, (B, 1, P), and one vector v."""
 
     generate_vmap_rule = True
 
@@ -511,43 +491,79 @@ class _Centred(torch.autograd.Function):
         return by_moved * (-d).exp() - through, by_rest, by_moved * -d.sinh(), grad_alpha * k, by_d
 
 
-class _Added(torch.autograd.Function):
-    """(alpha, beta, k) of b (+) y = alpha y + beta b, see `mobius_sum`, from cosh and sinhc of |y|, <y, b>, and |b|."""
+class _BiasedSum(torch.autograd.Function):
+    """b (+) (scale x), see `mobius_sum`: points x, (B, C, P), one vector b, a factor for each coordinate, (C, 1).
+
+    Further outputs, for the derivatives: cosh and sinhc of |scale x|, <scale x, b> and k, the length of the sum's
+    normal coordinates over that of its space part.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(cosh, sinhc, product, cosh_b, sinhc_b):
-        part = (product * sinhc).mul_(sinhc_b)
+    def forward(x, scale, b, cosh_b, sinhc_b, c):
+        y = x * scale
+        square = (y * y).sum(1, keepdim=True).mul_(c)
+        cosh, sinhc = _CoshSinhc.forward(square.clamp_max_((_largest(x.dtype) / 4) ** 2))
+        product = torch.matmul(b.expand(len(x), 1, -1), y)
+        part = product * sinhc * (c * sinhc_b)
         time = torch.addcmul(part, cosh, cosh_b)
         k = _AsinhcOfSquare.forward((time - 1).mul_(time + 1).clamp_min_(0))
-        return k * sinhc, (cosh + part / (1 + cosh_b)).mul_(k).mul_(sinhc_b), k
+        beta = (cosh + part / (1 + cosh_b)).mul_(k).mul_(sinhc_b)
+        return y.mul_(k * sinhc).baddbmm_(b[:, None].expand(len(x), -1, 1), beta), cosh, sinhc, product, k
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs, output[2])
+        ctx.save_for_backward(*inputs, *output[1:])
 
     @staticmethod
-    def backward(ctx, grad_alpha, grad_beta, grad_k):
-        cosh, sinhc, product, cosh_b, sinhc_b, k = ctx.saved_tensors
-        inner = product * sinhc
+    def backward(ctx, grad, grad_cosh, grad_sinhc, grad_product, grad_k):
+        x, scale, b, cosh_b, sinhc_b, c, cosh, sinhc, product, k = ctx.saved_tensors
+        row, shrunk = b.expand(len(x), 1, -1), sinhc_b / (1 + cosh_b)
+        y = x * scale
+        work = grad * y
+        by_alpha, by_beta = work.sum(1, keepdim=True), torch.matmul(row, grad)
+        # out = k (sinhc y + sinhc_b of_b b),  of_b = cosh + sinhc_b inner/(1 + cosh_b),  inner = c sinhc <y, b>
+        inner = c * sinhc * product
         time = torch.addcmul(inner * sinhc_b, cosh, cosh_b)
-        of_b = cosh + inner * (sinhc_b / (1 + cosh_b))
-        by_of_b = grad_beta * k
-        by_k = torch.addcmul(grad_alpha * sinhc, grad_beta * sinhc_b, of_b) + grad_k
+        of_b = cosh + inner * shrunk
+        by_of_b = by_beta * k * sinhc_b
+        by_k = torch.addcmul(by_alpha * sinhc, by_beta * sinhc_b, of_b) + grad_k
         by_time = 2 * time * by_k * _asinhc_slope(((time - 1) * (time + 1)).clamp_min(0), k)
-        by_cosh = by_time * cosh_b + by_of_b * sinhc_b
-        by_part = by_time + by_of_b * (sinhc_b / (1 + cosh_b))
+        by_cosh = by_time * cosh_b + by_of_b + grad_cosh
+        by_part = by_time + by_of_b / (1 + cosh_b)
         by_inner = by_part * sinhc_b
-        by_cosh_b = (by_time * cosh).sum() - (by_of_b * inner).sum() * (sinhc_b / (1 + cosh_b)).square()
-        by_sinhc_b = (by_part * inner).sum() + (by_of_b * of_b).sum()
-        by_sinhc = torch.addcmul(grad_alpha * k, by_inner, product)
-        return by_cosh, by_sinhc, by_inner * sinhc, by_cosh_b.view_as(cosh_b), by_sinhc_b.view_as(sinhc_b)
+        by_sinhc = torch.addcmul(by_alpha * k, by_inner, c * product) + grad_sinhc
+        by_product = by_inner * sinhc * c + grad_product
+        by_cosh_b = (by_time * cosh).sum() - (by_of_b * inner).sum() * shrunk / (1 + cosh_b)
+        by_sinhc_b = (by_part * inner).sum() + (by_beta * k * of_b).sum()
+
+        if torch.is_grad_enabled():
+            square = (y * y).sum(1, keepdim=True)
+        else:
+            square = work.copy_(y).mul_(y).sum(1, keepdim=True)
+        q = c * square
+        inside = q < (_largest(x.dtype) / 4) ** 2
+        by_q = torch.where(inside, by_cosh * sinhc / 2 + by_sinhc * _sinhc_slope(q, cosh, sinhc), 0.0)
+        by_c = (by_q * square).sum() + (by_inner * sinhc * product).sum()
+        grad_b = torch.matmul(k * sinhc_b * of_b, grad.mT).sum((0, 1)) + torch.matmul(by_product, y.mT).sum((0, 1))
+        by_y = _add_outer(_into(work, grad, k * sinhc) + y * (2 * c * by_q), b, by_product)
+        grad_scale = _into(y, by_y, x).sum((0, 2)).view_as(scale)
+        grads = by_cosh_b.view_as(cosh_b), by_sinhc_b.view_as(sinhc_b), by_c.view_as(c)
+        return _into(by_y, by_y, scale), grad_scale, grad_b, *grads
 
 
-def inner(x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """(|x|^2, <x, v>), each (B, 1, P), of points x, (B, C, P), and one vector v, (C,)."""
-    return _Inner.apply(x, v)
+def biased_sum(x: Tensor, scale: Tensor, bias: Tensor, c: Tensor) -> Tensor:
+    """bias (+) (scale x) in normal coordinates, see `mobius_sum`: one bias for many points.
+
+    Args:
+        x: (B, C, P), coordinates along dimension 1.
+        scale: (C,) or one number.
+        bias: (C,).
+        c: 0-dimensional.
+    """
+    cosh, sinhc = cosh_sinhc(c * (bias * bias).sum())
+    return _BiasedSum.apply(x, scale.view(-1, 1).expand(len(bias), 1), bias, cosh, sinhc, c)[0]
 
 
 def weighted_sum(x: Tensor, w: Tensor) -> Tensor:

@@ -5,13 +5,12 @@ from torch import nn
 
 from hyplearn.layers.base import HLayer
 from hyplearn.layers.functional import (
-    _Added,
     _Centred,
     _Gap,
     asinhc_of_square,
+    biased_sum,
     combination,
     cosh_sinhc,
-    inner,
     squared_norm,
     valued,
     weighted_sum,
@@ -52,7 +51,7 @@ class _HBatchNorm(HLayer):
         else:
             var = self.running_var.to(x.dtype)
         scale = self.weight.to(x.dtype) / (var + self.eps).sqrt()
-        return self._move(centred * scale.view(-1, 1), self.bias.to(x.dtype), sqrt_c)
+        return biased_sum(centred, scale, self.bias.to(x.dtype), sqrt_c.square())
 
     def _centre(self, x, sqrt_c):
         """(-mean) (+) x and the mean. With u the direction of the mean, a number for each point says what becomes of it
@@ -72,14 +71,6 @@ class _HBatchNorm(HLayer):
         d = asinh(length / (gap.sum() * (cosh.sum() + length)).sqrt()) if self.training else length
         alpha, beta, _, _ = _Centred.apply(along, rest, gap, sinhc, d)
         return combination(x, u, alpha, beta / sqrt_c), d * u / sqrt_c
-
-    def _move(self, x, bias, sqrt_c):
-        """bias (+) x, as in `mobius_sum`."""
-        c = sqrt_c.square()
-        square, product = inner(x, bias)
-        of_bias, of_x = cosh_sinhc(c * dot(bias, bias)), cosh_sinhc(c * square)
-        alpha, beta, _ = _Added.apply(*of_x, c * product, *of_bias)
-        return combination(x, bias, alpha, beta)
 
     @torch.no_grad()
     def _update(self, mean, var):
