@@ -155,7 +155,7 @@ ax.legend(loc="upper left")
 viz.show(
     figure,
     alt="Distance from the origin against the number of blocks. In "
-    "hyperbolic space it grows along a straight line to 5.4 at forty "
+    "hyperbolic space it grows along a straight line to 5.5 at forty "
     "blocks and follows the dotted rule, in flat space like a square root "
     "to 3.2; with steps shortened by root forty it stays below 0.7.",
 )
@@ -314,7 +314,7 @@ for name, net in nets.items():
 # the points have just been centred: in the tangent space at the origin.
 #
 # $$n = 2\log_0\big((-\mu)\oplus x\big),\qquad n_i\mapsto\frac{w_i\,n_i}{\sqrt{\sigma_i^2 + \epsilon}},\qquad
-# \sigma_i^2 = \text{mean of } n_i^2 \text{ over the batch}$$
+# \sigma_i^2 = \frac1N\sum_{x} n_i^2$$
 #
 # *In words:* the same three moves, but the middle one stretches each axis by its own factor. For $c\to0$ that is
 # `nn.BatchNorm`, exactly. From scratch it is the function above; only var and the gain have $m$ entries now.
@@ -346,9 +346,9 @@ for name, layer in layers.items():
 # What is given up: the layer no longer commutes with rotations about the origin. Its axes mean something. But those of
 # ReLU do as well, and a network with ReLU never was the same after a rotation.
 #
-# And the radius? Variance 1 on each axis is $\sqrt m$ again, the flat column of the table above; in curved space that
-# would be the end: at $\sqrt{256} = 16$ nothing is left of `float32`. So our networks begin with the weights $\min(1,
-# 1/\sqrt{cm})$, which bring points to $\sqrt c\,d\le1$. Section 10 leaves that out.
+# And the radius? Variance 1 on each axis is $\sqrt m$ again, the flat column of the table above. At $c = 1$ that is far
+# out: with 256 channels at 16, where the ball in `float32` has lost the directions (lecture 09). So our networks begin
+# with the weights $\min(1, 1/\sqrt{cm})$, which bring points to $\sqrt c\,d\le1$. Section 10 leaves that out.
 #
 # ## 4 · Initialisation: what convolutions do to the radius
 #
@@ -401,7 +401,7 @@ viz.show(
     alt="Mean distance from the origin by layer, logarithmic. HNN++ falls "
     "below 1e-12 within nine layers, orthogonal with gain root 2 reaches "
     "5e-11 after twenty, orthogonal with gain 3 root 2 stays near 0.1 to "
-    "1, and both dashed curves with batch normalisation stay near 0.6.",
+    "1, and with batch normalisation, dashed, all is between 0.3 and 0.7.",
 )
 
 # %% [markdown] id="deep-answer"
@@ -553,8 +553,10 @@ viz.show(
 )
 
 # %% [markdown] id="train-read"
-# The Poincaré network learns as the flat one does. With one scale its loss is four times as large, at the same
-# curvature. The accuracies say little: one image is 0.35 points, and the seeds of such runs lie a point apart (lecture
+# The Poincaré network learns as the flat one does, Lorentz more slowly (with three seeds .14 .15 .16). The control is
+# ahead of both, but its points begin farther out, at $\sqrt m = 5.7$ instead of $1/\sqrt c = 3.2$, and small points
+# have small logits. With one scale, from radius 1, the loss of the Poincaré network is four times as large, at the
+# same $c$. The accuracies say little: one image is 0.35 points, and the seeds of such runs lie a point apart (lecture
 # 10, section 7, where even the last bit of a weight moved the result by as much).
 #
 # Two differences are mixed in that last arm: one scale or many, and the radius at which points begin, 1 or $\sqrt m$.
@@ -567,10 +569,10 @@ viz.show(
 # | Poincaré, $c = 0.1$ ($\sqrt m$, at most $1/\sqrt c$) | .446 | .452 | .516 | .531 |
 #
 # From row to row nothing happens that is more than the luck of the seeds. From column to column a scale for each axis
-# is worth 7 to 9 points, at either radius, and the radius up to 4. (On the digits it is the radius that shows: small
-# points have small logits, and a flat network with one scale ends at a loss of .76 from radius 1, of .08 from
-# $\sqrt m$.) *A gap of ten points that looked like the price of curvature was a batch normalisation.* The control with
-# $c\to0$ could not find that, since it had the same layer. A flat network with the suspected part could.
+# is worth 7 to 9 points, at either radius, and the radius up to 4. (On the digits it is the radius that shows: a flat
+# network with one scale ends at a loss of .76 from radius 1, and of .08 from $\sqrt m$.) *A gap of ten points that
+# looked like the price of curvature was a batch normalisation.* The control with $c\to0$ had the same layer, so all it
+# could do was to acquit the curvature. A flat network with the suspected part found the culprit.
 #
 # Recorded with a rate searched for each network, five seeds (TODO-RECORDED command), mean and 95 % interval:
 #
@@ -726,7 +728,7 @@ close(energy(logits, temperature=2.0), scratch)
 print(f"energy of the first image, both ways: {scratch[0]:.4f}")
 
 # %% [markdown] id="predict-strange"
-# > **Predict, then run (7).** Which score tells 8 and 9 best from 0 to 7? Is it the same for the three networks?
+# > **Predict, then run (7).** Which score tells 8 and 9 best from 0 to 7? Is it the same for every network?
 
 
 # %% id="strange" tolerance=1.0
@@ -855,7 +857,7 @@ for name, model in models.items():
 # | flat, one scale, radius 1 | .09 .16 .11 |
 #
 # "Hyperbolic networks are more robust": with the published normalisation the mean is .09, and the flat one has .04.
-# But look at the last row. It is flat, has that same normalisation, and keeps .12, more than any hyperbolic network.
+# But look at the last row. It is flat, has that same normalisation, and keeps .12, as much as the best of them.
 # The gain came with the layer and not with the space: *the culprit of section 6, dressed up as a merit.*
 #
 # ## 10 · Where it breaks
@@ -947,9 +949,9 @@ for c_far in (1.0, 10.0):
     print(f"c = {c_far:4}: float32 is off by {off:.0e} of the logits")
 
 # %% [markdown] id="far-answer"
-# Ten points are lost, for every seed: .87, .87, .88 where the weights begin at $1/\sqrt m$ and the radius at 1 have
-# .98, .98, .98. The numbers are still good there. At $c = 10$, where $\sqrt{cm} = 18$, they are gone as well. One
-# scale never gets so far out, and that is its merit: it is the safe choice, and the slow one.
+# Ten points are lost, with each of three seeds: .87, .87, .88. With the weights' first values, and so from the radius
+# 1, it is .98 each time. The numbers are still good there; at $c = 10$, where $\sqrt{cm} = 18$, they are gone as well.
+# One scale never gets so far out, and that is its merit: it is the safe choice, and the slow one.
 #
 # ## 11 · Their numbers, our numbers
 #

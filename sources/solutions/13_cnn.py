@@ -273,6 +273,9 @@ check(residual, hidden=True)
 #
 # *In evaluation* $\mu$ and var are the running values, and these stay as they are. So what becomes of an image does not
 # depend on the images beside it.
+#
+# This is the published layer, with one scale for all axes. (The library's networks have a scale for each, for the
+# reason that section 3 of the lecture measures.)
 
 
 # %% solution="batch_norm"
@@ -385,7 +388,8 @@ check(certified_radius, hidden=True)
 # Write, in at most 200 words: (a) the 95 % interval of each of the three differences (the standard error of a mean of
 # five is its standard deviation over $\sqrt5$; those of a difference add as squares; Student's $t$ for about eight
 # degrees of freedom is 2.31); (b) the sentence for the abstract that these numbers carry; (c) two things that you would
-# have to know before you said "because of the curvature", and why. (A person reads this one.)
+# have to know before you said "because of the curvature", and for each the runs that would tell. (A person reads this
+# one.)
 
 # %% [markdown] written="claim"
 # (a) Standard errors of the differences: $\sqrt{0.12^2 + 0.08^2}/\sqrt5 = 0.064$,
@@ -398,9 +402,10 @@ check(certified_radius, hidden=True)
 #
 # (c) The interval covers the luck of the seeds and nothing else. *Search:* were learning rate, weight decay and
 # clipping chosen for the flat network with as many trials? Half a point is what a better learning rate gives.
-# *Control:* the twin differs in more than curvature: another normalisation, a clip, another classifier. The same
-# network with $c$ near 0, or the flat one with the same clip, would tell. Also: equal parameters, and equal *time*,
-# since a network that takes several times as long might be compared with a flat one that is trained as long.
+# *Control:* the twin differs in more than curvature: one scale in its normalisation, a clip, another classifier. The
+# same network with $c$ near 0 would tell whether it is the curvature, and a flat one that is given these parts, one
+# after the other, which part it is. Also: equal parameters, and equal *time*, since a network that takes several times
+# as long might be compared with a flat one that is trained as long.
 
 # %% [markdown] id="about-boundary_distance"
 # ## 8 · The exact distance to the boundary

@@ -942,9 +942,10 @@ WHAT_IS_CLAIMED = Written(
         "1 point: intervals of the differences, about 0.00 +- 0.15, 0.35 +- 0.23 and 0.52 +- 0.18 (Welch or pooled; "
         "+- 0.13 to 0.24 is fine): no gain on CIFAR-10, a gain beyond the spread of the runs on the other two.",
         "1 point: a sentence that claims just that, with its size: about half a point, for one network and one recipe.",
-        "1 point: two things that the interval does not cover, with a reason: were learning rate, weight decay and "
-        "clipping searched for both with equal effort; equal parameters, and equal time (how much slower?); is it the "
-        "curvature, or another layer that came with it (a control with c close to 0); other networks, other data.",
+        "1 point: two things that the interval does not cover, each with runs that would tell: were learning rate, "
+        "weight decay and clipping searched for both with equal effort; equal parameters, and equal time (how much "
+        "slower?); is it the curvature (the same network with c close to 0), or a layer that came with it (a flat "
+        "network with that layer, say with one scale in its batch normalisation); other networks, other data.",
     ],
 )
 
