@@ -207,7 +207,7 @@ def draw_tree(model: PrototypeClassifier, tree: Hierarchy, places: Tensor, point
         names = ax.add_artist(Labels(ax))
         names.points = nodes.tolist()
     else:
-        disk, sqrt_c = PoincareBall(1.0), model.manifold.c.sqrt()
+        disk, sqrt_c = PoincareBall(1.0), model.manifold.c.sqrt().cpu()
         nodes, shown = (disk.from_normal(sqrt_c * x.double()) for x in (places, points))
         figure, (canvas,) = viz.picture(viz.Disk, size=6)
         ax, names = canvas.ax, canvas.labels
