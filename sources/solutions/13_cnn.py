@@ -301,8 +301,8 @@ def batch_norm(
 
     Returns:
         y: (N, n), the normalised points.
-        mean: (n,), the new running mean, without a gradient.
-        var: (), the new running variance, without a gradient.
+        mean: (n,), the new running mean, detached, in evaluation too.
+        var: (), the new running variance, detached, in evaluation too.
 
     Raises:
         ValueError: in training, if there are fewer than two points.

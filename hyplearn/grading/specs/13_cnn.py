@@ -621,6 +621,36 @@ def norm_variance_of_half_distances(x, mean, var, weight, bias, training, c):
 
 
 @mistake(
+    "The squares were averaged over the coordinates, too. A squared distance is their sum; average over the points."
+)
+def norm_variance_per_coordinate(x, mean, var, weight, bias, training, c):
+    centre, spread = mean, var
+    if training:
+        if len(x) < 2:
+            raise ValueError("training needs at least two points")
+        centre = midpoint(x, c)
+        spread = (2 * log0(mobius_add(-centre, x, c), c)).square().mean()
+        way = log0(mobius_add(-mean, centre, c), c)
+        mean, var = mobius_add(mean, exp0(0.1 * way, c), c), 0.9 * var + 0.1 * spread
+    scaled = weight / (spread + 1e-5).sqrt() * log0(mobius_add(-centre, x, c), c)
+    return mobius_add(bias, exp0(scaled, c), c), mean.detach(), var.detach()
+
+
+@mistake("That is a variance for each axis, as in the library's networks. Here one number holds for all axes.")
+def norm_a_scale_for_each_axis(x, mean, var, weight, bias, training, c):
+    centre, spread = mean, var
+    if training:
+        if len(x) < 2:
+            raise ValueError("training needs at least two points")
+        centre = midpoint(x, c)
+        spread = (2 * log0(mobius_add(-centre, x, c), c)).square().mean(0)
+        way = log0(mobius_add(-mean, centre, c), c)
+        mean, var = mobius_add(mean, exp0(0.1 * way, c), c), 0.9 * var + 0.1 * spread
+    scaled = weight / (spread + 1e-5).sqrt() * log0(mobius_add(-centre, x, c), c)
+    return mobius_add(bias, exp0(scaled, c), c), mean.detach(), var.detach()
+
+
+@mistake(
     "The mean of the batch is its midpoint. The average of the coordinates is another point, nearer to the origin."
 )
 def norm_average_of_coordinates(x, mean, var, weight, bias, training, c):
@@ -651,7 +681,7 @@ def norm_learns_in_evaluation(x, mean, var, weight, bias, training, c):
 
 @mistake(
     "The running values still hang on the graph. In a training loop every batch would keep all earlier ones in memory: "
-    "detach them."
+    "detach them, in evaluation as well."
 )
 def norm_keeps_the_graph(x, mean, var, weight, bias, training, c):
     centre, spread = mean, var
@@ -703,6 +733,8 @@ NORM = Exercise(
         norm_scales_the_ball,
         norm_by_the_variance,
         norm_variance_of_half_distances,
+        norm_variance_per_coordinate,
+        norm_a_scale_for_each_axis,
         norm_average_of_coordinates,
         norm_learns_in_evaluation,
         norm_keeps_the_graph,
