@@ -125,7 +125,7 @@ def false_positive_rate(
     unknown: Tensor,
     percent: int,
 ) -> Tensor:
-    """The share of unknown images that pass when percent % of the known do.
+    """The share of unknown images that pass when percent % of known do.
 
     No gradient is asked for.
 
@@ -207,7 +207,8 @@ try:
             n = over(torch.asinh, w.norm(dim=1, keepdim=True)) * w
             n = n.relu() if gain > 1 else n
         name = "with a ReLU" if gain > 1 else "without"
-        print(f"gain {gain:.2f}, {name:11}  1 -> {n.norm(dim=1).mean():.2f}")
+        far = n.norm(dim=1).mean()
+        print(f"gain {gain:.2f}, {name:11}  1 -> {far:.2f}")
 except NotImplementedError:
     print("write init_planes first")
 
