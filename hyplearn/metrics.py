@@ -247,7 +247,7 @@ def accuracy_within(predicted: Tensor, true: Tensor, hops: Tensor, radius: float
         predicted, true: (B,) int64 classes.
         hops: (classes, classes) lengths of the paths between them, see `Hierarchy.tree_distances`.
 
-    Source: Long, Mettes, Shen, Snoek, "Searching for Actions on the Hyperbole", CVPR 2020, section 4.
+    Source: Long, Mettes, Shen, Snoek, "Searching for Actions on the Hyperbole", CVPR 2020.
     """
     return (hops[true, predicted] <= radius).double().mean().item()
 

@@ -23,7 +23,7 @@ class PrototypeClassifier(nn.Module):
         temperature: where T starts.
         radius: points lie within radius/sqrt(c) of the origin (direction kept); hyperbolic only.
 
-    Sources: Long, Mettes, Shen, Snoek, "Searching for Actions on the Hyperbole", CVPR 2020, section 3; Liu et al.,
+    Sources: Long, Mettes, Shen, Snoek, "Searching for Actions on the Hyperbole", CVPR 2020; Liu et al.,
     "Hyperbolic Visual Embedding Learning for Zero-Shot Recognition", CVPR 2020.
     """
 
