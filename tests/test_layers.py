@@ -13,17 +13,17 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
 import hyplearn.layers as hnn
+from hyplearn.layers.analytic import CoshSinhc
 from hyplearn.layers.attention import attend
 from hyplearn.layers.convolution import beta_ratio
 from hyplearn.layers.functional import (
-    _CoshSinhc,
     _FullyConnected,
     _SignedDistances,
     fully_connected,
-    mobius_sum,
     signed_distances,
     squared_norm,
 )
+from hyplearn.layers.sums import mobius_sum
 from hyplearn.manifolds import (
     Curvature,
     HalfSpace,
@@ -115,7 +115,7 @@ def test_gradients_in_input_weights_and_curvature(make, shape, dim, out_dim):
 
 
 def plain(y, square, B, T, sqrt_c, bound, dim):
-    """What `_CoshSinhc` and `_FullyConnected` compute, for autograd."""
+    """What `CoshSinhc` and `_FullyConnected` compute, for autograd."""
     s = (sqrt_c**2 * square).sqrt()
     t = T * torch.asinh(y * s.sinh() / s - s.cosh() * B)
     w = t.sinh()
@@ -140,7 +140,7 @@ def test_backward_by_hand_equals_autograd(shape, dim, bound):
     inputs = [x.requires_grad_() for x in (*inputs, torch.tensor(1.3, dtype=float64))]
 
     def ours(y, square, B, T, sqrt_c):
-        return _FullyConnected.apply(y, *_CoshSinhc.apply(sqrt_c**2 * square), B, T, sqrt_c, bound, dim)[:2]
+        return _FullyConnected.apply(y, *CoshSinhc.apply(sqrt_c**2 * square), B, T, sqrt_c, bound, dim)[:2]
 
     weights = randn(*shape, seed=5), randn(*shape, seed=6)
     results = []
@@ -156,7 +156,7 @@ def test_backward_by_hand_equals_autograd(shape, dim, bound):
 @pytest.mark.parametrize("q", (0.0, 1e-8, 0.0999, 0.1001, 30.0))
 def test_sinhc_and_its_slope(q):
     x = torch.tensor([q], dtype=float64, requires_grad=True)
-    cosh, sinhc = _CoshSinhc.apply(x)
+    cosh, sinhc = CoshSinhc.apply(x)
     with mpmath.workdps(50):
         s = mpmath.sqrt(q)
         want = mpmath.sinh(s) / s if q else mpmath.mpf(1)

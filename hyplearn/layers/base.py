@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from hyplearn.layers.functional import mobius_sum
+from hyplearn.layers.sums import mobius_sum
 from hyplearn.manifolds import Manifold
 
 

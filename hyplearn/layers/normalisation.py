@@ -3,18 +3,10 @@
 import torch
 from torch import nn
 
+from hyplearn.layers.analytic import asinhc_of_square, cosh_sinhc, valued
 from hyplearn.layers.base import HLayer
-from hyplearn.layers.functional import (
-    _Centred,
-    _Gap,
-    asinhc_of_square,
-    biased_sum,
-    combination,
-    cosh_sinhc,
-    squared_norm,
-    valued,
-    weighted_sum,
-)
+from hyplearn.layers.functional import squared_norm
+from hyplearn.layers.sums import Centred, Gap, biased_sum, combination, weighted_sum
 from hyplearn.manifolds import Manifold
 from hyplearn.numerics import asinh, dot, norm
 
@@ -67,9 +59,9 @@ class _HBatchNorm(HLayer):
             across = torch.addcmul(x, u[:, None], product / sqrt_c, value=-1)
             exact = sqrt_c.square() * across.mul_(across).sum(1, keepdim=True)
         along, rest = sinhc * product, sinhc.square() * valued(square - product.square(), exact)
-        gap = _Gap.apply(along, rest, cosh)
+        gap = Gap.apply(along, rest, cosh)
         d = asinh(length / (gap.sum() * (cosh.sum() + length)).sqrt()) if self.training else length
-        alpha, beta, _, _ = _Centred.apply(along, rest, gap, sinhc, d)
+        alpha, beta, _, _ = Centred.apply(along, rest, gap, sinhc, d)
         return combination(x, u, alpha, beta / sqrt_c), d * u / sqrt_c
 
     @torch.no_grad()

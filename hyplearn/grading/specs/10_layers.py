@@ -928,6 +928,7 @@ SET = ExerciseSet(
     [ONE_POINT],
     masked=[
         "hyplearn.layers.functional",
+        "hyplearn.layers.sums",
         "hyplearn.layers.convolution",
         "hyplearn.layers.linear",
         "hyplearn.layers.classifier",

@@ -986,6 +986,7 @@ SET = ExerciseSet(
     [TABLE],
     masked=[
         "hyplearn.layers.functional",
+        "hyplearn.layers.sums",
         "hyplearn.layers.classifier",
         "hyplearn.layers.linear",
         "hyplearn.losses",
