@@ -25,7 +25,7 @@ class HierarchicalSoftmax(nn.Module):
     Raises:
         ValueError: if the hierarchy is no tree, or `classes` are not its leaves.
 
-    Source: Ghadimi Atigh, Schoep, Acar, van Noord, Mettes, "Hyperbolic Image Segmentation", CVPR 2022, section 3.
+    Source: Ghadimi Atigh, Schoep, Acar, van Noord, Mettes, "Hyperbolic Image Segmentation", CVPR 2022.
     """
 
     def __init__(self, tree: Hierarchy, classes: Sequence[str] | None = None):

@@ -112,7 +112,7 @@ class SegmentationNet(nn.Module):
 
     def confidence(self, images: Tensor) -> Tensor:
         """(B, H, W): each pixel's distance from the origin. Near the origin are pixels that the network is unsure of,
-        those at the borders of objects first (Ghadimi Atigh et al. 2022, section 4.2)."""
+        those at the borders of objects first (Ghadimi Atigh et al. 2022)."""
         return distance_from_origin(self.embed(images), self.manifold)
 
 
