@@ -554,11 +554,11 @@ for name, goal in {
 # something only because something *else* ties the network to the origin, here a linear layer and a clip. (For the same
 # reason we were free to put any point into the middle of the first picture.)
 #
-# What helps is to show the network unclear images in training: with `replace(experiment, mixed=0.5)` half of the queries
-# are blends of two kinds, called now the one and now the other. Recorded on Omniglot: the mean AUROC rises from .82 to
-# .99 (.96 or more in each of 15 runs), though noise, blur and occlusion were never shown; in the flat network it falls
-# from .75 to .61. It costs two points of accuracy with one shot (-.018 ± .014 over pairs). On the coloured shapes it did
-# not help (.58 ± .21).
+# What helps is to show the network unclear images in training: with `replace(experiment, mixed=0.5)` half of the
+# queries are blends of two kinds, called now the one and now the other. Recorded on Omniglot: the mean AUROC rises from
+# .82 to .99 (.96 or more in each of 15 runs), though noise, blur and occlusion were never shown; in the flat network it
+# falls from .75 to .61. It costs two points of accuracy with one shot (-.018 ± .014 over pairs). On the coloured shapes
+# it did not help (.58 ± .21).
 #
 # **The rim.** Nothing in section 4 keeps a feature short: the farther out two prototypes are, the surer is the softmax.
 # Here is the textbook's distance of $\exp_0(v)$ from a point, with its gradient, in float32, for longer and longer $v$.
