@@ -98,8 +98,8 @@ for k, row in zip(which, figure.subplots(2, 4), strict=False):
 viz.show(
     figure,
     alt="Two scenes, one a row: the picture, then its pixels labelled by "
-    "branch, by kind and by shape. Each column splits some of the areas of "
-    "the one before into lighter and darker shades of its colour.",
+    "branch, by kind and by shape. Each column gives some of the areas of "
+    "the one before another colour or a lighter one.",
 )
 
 # %% [markdown] id="pixels"
@@ -448,8 +448,8 @@ viz.show(
     "background, polygon, round and stroke win. Left, coloured by branch: "
     "background pixels gather at the rim in one direction, round ones in "
     "another, the others between. Right, coloured by steps to the border: "
-    "pixels that touch one are spread about the centre, most of those four "
-    "steps away lie near the rim.",
+    "pixels that touch one are spread about the centre, most of those "
+    "four steps away lie near the rim.",
 )
 
 # %% [markdown] id="disk-read"
@@ -595,19 +595,19 @@ for name in arms:
 # guess, the answers are lopsided.) The last column decides by the probability of the *kind*, the sum over its shapes:
 # a network that was trained without any tree can do that, too.
 #
-# Who won above? With another seed the order changes. The five seeds of section 5 say more (mIOU as shapes; the
-# control was run in two dimensions and in sixteen; the difference is taken seed by seed):
+# Who won above? With another seed the order changes. The five seeds of section 5 say more (mIOU as shapes, then
+# decided by kind; the difference is taken seed by seed; the control was run in two dimensions and in sixteen):
 #
 # | unseen shapes | $n = 2$ | $n = 4$ | $n = 8$ | $n = 16$ |
 # |---|---|---|---|---|
 # | flat | .102 ± .061 | .071 ± .026 | .188 ± .083 | .120 ± .093 |
 # | flat, tree | .167 ± .058 | .171 ± .056 | .197 ± .085 | .200 ± .074 |
 # | hyperbolic, tree | .148 ± .037 | .256 ± .038 | .191 ± .080 | .285 ± .048 |
-# | ... leaves dealt anew | .082 ± .019 | | | .098 ± .063 |
+# | its leaves dealt anew | .082 ± .019 | | | .098 ± .063 |
 # | hyperbolic − flat | −.019 ± .052 | +.085 ± .062 | −.007 ± .153 | +.085 ± .111 |
-# | *decided by kind:* flat | .180 | .265 | .292 | .318 |
-# | flat, tree | .228 | .231 | .275 | .307 |
-# | hyperbolic, tree | .225 | .281 | .253 | .313 |
+# | by kind: flat | .180 | .265 | .292 | .318 |
+# | by kind: flat, tree | .228 | .231 | .275 | .307 |
+# | by kind: hyperbolic, tree | .225 | .281 | .253 | .313 |
 #
 # *The tree helps*, as in the paper: without it, a choice among four logits that were only ever pushed down is worse
 # than a guess in three columns of four, and with a tree whose leaves were dealt to other places (the control) it is
