@@ -512,6 +512,23 @@ def test_batch_norm_per_axis_becomes_the_flat_one():
 
 
 @pytest.mark.parametrize("per_axis", (False, True))
+@pytest.mark.parametrize("c", CURVATURES)
+@pytest.mark.parametrize("clip", (0.05, 1.0, 2.0))
+def test_the_clip_of_batch_norm_is_that_of_its_own_layer(clip, c, per_axis):
+    M, x = NormalCoordinates(c), randn(8, 3, 2, 2)
+    within, alone = (hnn.HBatchNorm2d(3, M, per_axis=per_axis, clip=bound).double() for bound in (clip, None))
+    after = hnn.HSequential(alone, hnn.HClip(M, clip, dim=1))
+    outputs, gradients = [], []
+    for layer, norm in ((within, within), (after, alone)):
+        norm.bias.data, norm.weight.data = 0.3 * randn(3, seed=1), norm.weight.data * 2 / c**0.5
+        outputs.append(layer(x))
+        gradients.append(torch.autograd.grad((outputs[-1] * randn(8, 3, 2, 2, seed=2)).sum(), norm.parameters()))
+    assert (outputs[0].norm(dim=1) * c**0.5 > clip * (1 - 1e-9)).any()
+    torch.testing.assert_close(*outputs, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("per_axis", (False, True))
 def test_batch_norm_evaluation_does_not_depend_on_the_batch(per_axis):
     """HypLL keeps no running statistics: the same four samples move by 0.187 when the rest of the batch changes."""
     M = PoincareBall(1.0)

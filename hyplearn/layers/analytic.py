@@ -69,30 +69,34 @@ class AsinhcOfSquare(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(q):
+    def forward(q, bound):
         s = q.clamp_min(torch.finfo(q.dtype).tiny).sqrt_()
-        return asinh_value(s).div_(s)
+        return asinh_value(s).clamp_max_(bound).div_(s)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs, output)
+        ctx.bound = inputs[1]
+        ctx.save_for_backward(inputs[0], output)
 
     @staticmethod
     def backward(ctx, grad):
         q, out = ctx.saved_tensors
-        return grad * asinhc_slope(q, out)
+        return grad * asinhc_slope(q, out, ctx.bound), None
 
 
-def asinhc_slope(q: Tensor, asinhc: Tensor) -> Tensor:
-    """The derivative of asinh(s)/s by q = s^2."""
-    # (1/sqrt(1 + q) - asinh(s)/s)/(2q) cancels for small q; the series is exact to rounding below q = 0.01.
+def asinhc_slope(q: Tensor, asinhc: Tensor, bound: float) -> Tensor:
+    """The derivative of min(asinh(s), bound)/s by q = s^2."""
+    # (1/sqrt(1 + q) - asinh(s)/s)/(2q) cancels for small q; the series is exact to rounding below q = 0.01. Beyond the
+    # bound asinh(s) does not grow.
+    end = math.sinh(min(bound, 300.0)) ** 2
+    small = min(0.01, end)
     series = polynomial(q, -1 / 6, 3 / 20, -15 / 112, 35 / 288, -315 / 2816, 693 / 6656)
-    return torch.where(q < 0.01, series, ((1 + q).rsqrt() - asinhc) / (2 * q.clamp_min(0.01)))
+    return torch.where(q < small, series, ((1 + q).rsqrt() * (q < end) - asinhc) / (2 * q.clamp_min(small)))
 
 
-def asinhc_of_square(square: Tensor) -> Tensor:
-    """asinh(s)/s as a function of s^2, of which it is analytic: nothing special happens at s = 0."""
-    return AsinhcOfSquare.apply(square)
+def asinhc_of_square(square: Tensor, bound: float = math.inf) -> Tensor:
+    """min(asinh(s), bound)/s as a function of s^2. Without a bound it is analytic: nothing special happens at s = 0."""
+    return AsinhcOfSquare.apply(square, bound)
 
 
 def valued(x: Tensor, value: Tensor) -> Tensor:

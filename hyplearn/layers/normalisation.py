@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from hyplearn.layers.analytic import asinhc_of_square, cosh_sinhc, valued
-from hyplearn.layers.base import HLayer
+from hyplearn.layers.base import HLayer, check_clip
 from hyplearn.layers.functional import squared_norm
 from hyplearn.layers.sums import Centred, Gap, biased_sum, combination, weighted_sum
 from hyplearn.manifolds import Manifold
@@ -12,9 +12,10 @@ from hyplearn.numerics import asinh, dot, norm
 
 
 class _HBatchNorm(HLayer):
-    def __init__(self, features, manifold, momentum, eps, per_axis, dim):
+    def __init__(self, features, manifold, momentum, eps, per_axis, clip, dim):
         super().__init__(manifold, dim)
-        self.per_axis = per_axis
+        check_clip(clip)
+        self.per_axis, self.clip = per_axis, clip
         scales = (features,) if per_axis else ()
         self.features, self.momentum, self.eps = features, momentum, eps
         self.bias = nn.Parameter(torch.zeros(features))
@@ -43,7 +44,7 @@ class _HBatchNorm(HLayer):
         else:
             var = self.running_var.to(x.dtype)
         scale = self.weight.to(x.dtype) / (var + self.eps).sqrt()
-        return biased_sum(centred, scale, self.bias.to(x.dtype), sqrt_c.square())
+        return biased_sum(centred, scale, self.bias.to(x.dtype), sqrt_c.square(), self.clip)
 
     def _centre(self, x, sqrt_c):
         """(-mean) (+) x and the mean. With u the direction of the mean, a number for each point says what becomes of it
@@ -77,7 +78,7 @@ class _HBatchNorm(HLayer):
         self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
 
     def extra_repr(self):
-        return f"{self.features}, momentum={self.momentum}, eps={self.eps}, per_axis={self.per_axis}"
+        return f"{self.features}, momentum={self.momentum}, eps={self.eps}, per_axis={self.per_axis}, clip={self.clip}"
 
 
 class HBatchNorm1d(_HBatchNorm):
@@ -100,6 +101,7 @@ class HBatchNorm1d(_HBatchNorm):
         momentum: weight of the current batch in the running values.
         eps: added to the variance.
         per_axis: `weight` and `running_var` have shape (features,), else ().
+        clip: no point ends farther than clip/sqrt(c) from the origin; None for no bound.
 
     `bias` and `running_mean` hold normal coordinates, so any optimiser will do.
 
@@ -108,15 +110,27 @@ class HBatchNorm1d(_HBatchNorm):
     """
 
     def __init__(
-        self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5, per_axis: bool = False
+        self,
+        features: int,
+        manifold: Manifold,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        per_axis: bool = False,
+        clip: float | None = None,
     ):
-        super().__init__(features, manifold, momentum, eps, per_axis, dim=-1)
+        super().__init__(features, manifold, momentum, eps, per_axis, clip, dim=-1)
 
 
 class HBatchNorm2d(_HBatchNorm):
     """`HBatchNorm1d` of the points of images (B, features, H, W), over batch and pixels."""
 
     def __init__(
-        self, features: int, manifold: Manifold, momentum: float = 0.1, eps: float = 1e-5, per_axis: bool = False
+        self,
+        features: int,
+        manifold: Manifold,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        per_axis: bool = False,
+        clip: float | None = None,
     ):
-        super().__init__(features, manifold, momentum, eps, per_axis, dim=-3)
+        super().__init__(features, manifold, momentum, eps, per_axis, clip, dim=-3)

@@ -4,6 +4,8 @@ All are of the form "a number for each point times the point, plus a number for 
 over the points, and all else happens to one number for each (see `hyplearn.layers.analytic`).
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -168,7 +170,7 @@ class Centred(torch.autograd.Function):
     @staticmethod
     def forward(along, rest, gap, sinhc, d):
         moved = (along * (-d).exp()).sub_(gap * d.sinh())
-        k = AsinhcOfSquare.forward(torch.addcmul(rest, moved, moved))
+        k = AsinhcOfSquare.forward(torch.addcmul(rest, moved, moved), math.inf)
         return k * sinhc, (moved - along).mul_(k), k, moved
 
     @staticmethod
@@ -179,7 +181,7 @@ class Centred(torch.autograd.Function):
     def backward(ctx, grad_alpha, grad_beta, grad_k, grad_moved):
         along, rest, gap, sinhc, d, k, moved = ctx.saved_tensors
         by_k = torch.addcmul(grad_alpha * sinhc, grad_beta, moved - along) + grad_k
-        by_rest = by_k * asinhc_slope(torch.addcmul(rest, moved, moved), k)
+        by_rest = by_k * asinhc_slope(torch.addcmul(rest, moved, moved), k, math.inf)
         through = grad_beta * k
         by_moved = torch.addcmul(through, by_rest, moved, value=2) + grad_moved
         by_d = -(by_moved * (along * (-d).exp() + gap * d.cosh())).sum().view_as(d)
@@ -190,26 +192,27 @@ class _BiasedSum(torch.autograd.Function):
     """b (+) (scale x), see `mobius_sum`: points x, (B, C, P), one vector b, a factor for each coordinate, (C, 1).
 
     Further outputs, for the derivatives: cosh and sinhc of |scale x|, <scale x, b> and k, the length of the sum's
-    normal coordinates over that of its space part.
+    normal coordinates, at most bound/sqrt(c), over that of its space part.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, scale, b, cosh_b, sinhc_b, c):
+    def forward(x, scale, b, cosh_b, sinhc_b, c, bound):
         y = x * scale
         square = (y * y).sum(1, keepdim=True).mul_(c)
         cosh, sinhc = CoshSinhc.forward(square.clamp_max_((largest_argument(x.dtype) / 4) ** 2))
         product = torch.matmul(b.expand(len(x), 1, -1), y)
         part = product * sinhc * (c * sinhc_b)
         time = torch.addcmul(part, cosh, cosh_b)
-        k = AsinhcOfSquare.forward((time - 1).mul_(time + 1).clamp_min_(0))
+        k = AsinhcOfSquare.forward((time - 1).mul_(time + 1).clamp_min_(0), bound)
         beta = (cosh + part / (1 + cosh_b)).mul_(k).mul_(sinhc_b)
         return y.mul_(k * sinhc).baddbmm_(b[:, None].expand(len(x), -1, 1), beta), cosh, sinhc, product, k
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs, *output[1:])
+        *tensors, ctx.bound = inputs
+        ctx.save_for_backward(*tensors, *output[1:])
 
     @staticmethod
     def backward(ctx, grad, grad_cosh, grad_sinhc, grad_product, grad_k):
@@ -224,7 +227,7 @@ class _BiasedSum(torch.autograd.Function):
         of_b = cosh + inner * shrunk
         by_of_b = by_beta * k * sinhc_b
         by_k = torch.addcmul(by_alpha * sinhc, by_beta * sinhc_b, of_b) + grad_k
-        by_time = 2 * time * by_k * asinhc_slope(((time - 1) * (time + 1)).clamp_min(0), k)
+        by_time = 2 * time * by_k * asinhc_slope(((time - 1) * (time + 1)).clamp_min(0), k, ctx.bound)
         by_cosh = by_time * cosh_b + by_of_b + grad_cosh
         by_part = by_time + by_of_b / (1 + cosh_b)
         by_inner = by_part * sinhc_b
@@ -245,10 +248,10 @@ class _BiasedSum(torch.autograd.Function):
         by_y = _add_outer(into(work, grad, k * sinhc) + y * (2 * c * by_q), b, by_product)
         grad_scale = into(y, by_y, x).sum((0, 2)).view_as(scale)
         grads = by_cosh_b.view_as(cosh_b), by_sinhc_b.view_as(sinhc_b), by_c.view_as(c)
-        return into(by_y, by_y, scale), grad_scale, grad_b, *grads
+        return into(by_y, by_y, scale), grad_scale, grad_b, *grads, None
 
 
-def biased_sum(x: Tensor, scale: Tensor, bias: Tensor, c: Tensor) -> Tensor:
+def biased_sum(x: Tensor, scale: Tensor, bias: Tensor, c: Tensor, clip: float | None = None) -> Tensor:
     """bias (+) (scale x) in normal coordinates, see `mobius_sum`: one bias for many points.
 
     Args:
@@ -256,6 +259,8 @@ def biased_sum(x: Tensor, scale: Tensor, bias: Tensor, c: Tensor) -> Tensor:
         scale: (C,) or one number.
         bias: (C,).
         c: 0-dimensional.
+        clip: the sum lies within clip/sqrt(c) of the origin; None for no bound.
     """
     cosh, sinhc = cosh_sinhc(c * (bias * bias).sum())
-    return _BiasedSum.apply(x, scale.view(-1, 1).expand(len(bias), 1), bias, cosh, sinhc, c)[0]
+    bound = math.inf if clip is None else float(clip)
+    return _BiasedSum.apply(x, scale.view(-1, 1).expand(len(bias), 1), bias, cosh, sinhc, c, bound)[0]

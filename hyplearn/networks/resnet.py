@@ -153,7 +153,7 @@ class _HResNet(_ResNet):
         super().__init__(depth, width, classes, dim)
 
     def normalisation(self, features: int) -> hnn.HLayer:
-        norm = hnn.HBatchNorm2d(features, self.manifold, per_axis=self.per_axis)
+        norm = hnn.HBatchNorm2d(features, self.manifold, per_axis=self.per_axis, clip=self.clip)
         if self.per_axis:
             # Unit variance on every axis, as in the flat network, is a radius of sqrt(features).
             nn.init.constant_(norm.weight, min(1.0, self.reach / (features * self.manifold.c.item()) ** 0.5))
