@@ -595,8 +595,8 @@ for name in arms:
 # guess, the answers are lopsided.) The last column decides by the probability of the *kind*, the sum over its shapes:
 # a network that was trained without any tree can do that, too.
 #
-# Who won above? With another seed the order changes. The five seeds of section 5 say more (mIOU as shapes, then
-# decided by kind; the difference is taken seed by seed; the control was run in two dimensions and in sixteen):
+# Who won above? With another seed the order changes. The five seeds of section 5 say more (mIOU as shapes; the
+# difference is taken seed by seed; the control was run in two dimensions and in sixteen):
 #
 # | unseen shapes | $n = 2$ | $n = 4$ | $n = 8$ | $n = 16$ |
 # |---|---|---|---|---|
@@ -605,13 +605,18 @@ for name in arms:
 # | hyperbolic, tree | .148 ± .037 | .256 ± .038 | .191 ± .080 | .285 ± .048 |
 # | its leaves dealt anew | .082 ± .019 | | | .098 ± .063 |
 # | hyperbolic − flat | −.019 ± .052 | +.085 ± .062 | −.007 ± .153 | +.085 ± .111 |
-# | by kind: flat | .180 | .265 | .292 | .318 |
-# | by kind: flat, tree | .228 | .231 | .275 | .307 |
-# | by kind: hyperbolic, tree | .225 | .281 | .253 | .313 |
+#
+# and decided by kind:
+#
+# | unseen shapes | $n = 2$ | $n = 4$ | $n = 8$ | $n = 16$ |
+# |---|---|---|---|---|
+# | flat | .180 | .265 | .292 | .318 |
+# | flat, tree | .228 | .231 | .275 | .307 |
+# | hyperbolic, tree | .225 | .281 | .253 | .313 |
 #
 # *The tree helps*, as in the paper: without it, a choice among four logits that were only ever pushed down is worse
 # than a guess in three columns of four, and with a tree whose leaves were dealt to other places (the control) it is
-# worse than a guess, too. So it is the *meaning* of the tree that helps. The last rows say where the help comes from:
+# worse than a guess, too. So it is the *meaning* of the tree that helps. The last table says where the help comes from:
 # let the flat network that knows no tree sum its probabilities by kind, and what is left of the gap is within the
 # spread of the seeds. (Weber et al. 2024 found flat networks with parents inferred from the children hard to beat,
 # too.)
