@@ -520,7 +520,7 @@ def test_the_clip_of_batch_norm_is_that_of_its_own_layer(clip, c, per_axis):
     after = hnn.HSequential(alone, hnn.HClip(M, clip, dim=1))
     outputs, gradients = [], []
     for layer, norm in ((within, within), (after, alone)):
-        norm.bias.data, norm.weight.data = 0.3 * randn(3, seed=1), norm.weight.data * 2 / c**0.5
+        norm.bias.data, norm.weight.data = 0.3 * randn(3, seed=1), torch.full_like(norm.weight, 2 / c**0.5)
         outputs.append(layer(x))
         gradients.append(torch.autograd.grad((outputs[-1] * randn(8, 3, 2, 2, seed=2)).sum(), norm.parameters()))
     assert (outputs[0].norm(dim=1) * c**0.5 > clip * (1 - 1e-9)).any()

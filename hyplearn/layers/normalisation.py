@@ -19,7 +19,9 @@ class _HBatchNorm(HLayer):
         scales = (features,) if per_axis else ()
         self.features, self.momentum, self.eps = features, momentum, eps
         self.bias = nn.Parameter(torch.zeros(features))
-        self.weight = nn.Parameter(torch.ones(scales))
+        # Unit variance on every axis is a radius of sqrt(features), where a curved space has no room for gradients.
+        start = min(1.0, (manifold.c.item() * features) ** -0.5) if per_axis else 1.0
+        self.weight = nn.Parameter(torch.full(scales, start))
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(scales))
 
@@ -100,7 +102,8 @@ class HBatchNorm1d(_HBatchNorm):
         manifold: the chart.
         momentum: weight of the current batch in the running values.
         eps: added to the variance.
-        per_axis: `weight` and `running_var` have shape (features,), else ().
+        per_axis: `weight` and `running_var` have shape (features,), else (). `weight` starts at 1, or at what brings
+            points to the radius 1/sqrt(c), if that is less.
         clip: no point ends farther than clip/sqrt(c) from the origin; None for no bound.
 
     `bias` and `running_mean` hold normal coordinates, so any optimiser will do.

@@ -5,10 +5,10 @@ convolution; three stages of n blocks of two 3x3 convolutions each, with `width`
 of which the second and third begin by halving the picture; the average over all pixels; a classifier. With the
 classifier that is 6n + 2 layers. Where a block changes the shape, its shortcut is a 1x1 convolution.
 
-All three networks have the same weights, but for batch normalisation: the flat one scales each channel by itself, the
-hyperbolic ones know one scale for the whole point, since its axes mean nothing there. In return their convolutions have
-one number more for each channel (an offset of the hyperplane in the Poincare network, a weight of the time in the
-Lorentz network), which leaves them one number ahead of the flat network for each normalisation.
+All three networks have the same weights, but that the convolutions of the hyperbolic ones have one number more for each
+channel: an offset of the hyperplane in the Poincare network, a weight of the time in the Lorentz network. Their batch
+normalisation scales each axis by itself, as the flat one's does. The published one knows one scale for the whole point
+(`per_axis=False`); with that hyperbolic networks, and flat ones, too, learn much more slowly (`benchmarks/RESULTS.md`).
 """
 
 from abc import ABC, abstractmethod
@@ -136,7 +136,6 @@ class _HResNet(_ResNet):
     # Batch normalisation stretches what lies across the radius by sinh(r)/r, and gradients with it: by 7 at 4, by 7,000
     # at the clip of single layers, which several of them in a row do not survive at high learning rates.
     clip = 4.0
-    reach = 1.0  # sqrt(c) times the radius to which batch normalisation brings points at first, at most
 
     def __init__(
         self,
@@ -153,11 +152,7 @@ class _HResNet(_ResNet):
         super().__init__(depth, width, classes, dim)
 
     def normalisation(self, features: int) -> hnn.HLayer:
-        norm = hnn.HBatchNorm2d(features, self.manifold, per_axis=self.per_axis, clip=self.clip)
-        if self.per_axis:
-            # Unit variance on every axis, as in the flat network, is a radius of sqrt(features).
-            nn.init.constant_(norm.weight, min(1.0, self.reach / (features * self.manifold.c.item()) ** 0.5))
-        return norm
+        return hnn.HBatchNorm2d(features, self.manifold, per_axis=self.per_axis, clip=self.clip)
 
     def residual(self, body, shortcut):
         # A sum with a point at distance r lies about r^2/2 farther out: so the radius grows by 1/2 in a stage.
@@ -182,12 +177,13 @@ class PoincareResNet(_HResNet):
     Args:
         manifold: the chart of everything between the pixels and the logits, which carries the curvature -c.
         depth, width, classes, dim: see `ResNet`.
+        per_axis: batch normalisation scales each axis by itself; False for one scale, as in the paper.
 
     A pixel v becomes the point with log_0 = v in the ball: a standardised one lies at distance 3.5 or so, which is far
     out at c = 1 and not at c = 0.1, where the authors begin. The classifier is `HMLR`, the layer before it `HLinear`.
 
-    Unlike the paper's, the shortcuts of changed shape are normalised too, as in the flat network, and pixels are pooled
-    by their midpoint.
+    Unlike the paper's, batch normalisation scales each axis, the shortcuts of changed shape are normalised too, as in
+    the flat network, and pixels are pooled by their midpoint.
 
     Source: van Spengler, Berkhout, Mettes, "Poincare ResNet", ICCV 2023.
     """

@@ -133,13 +133,16 @@ class HEncoderDecoder(nn.Module):
         self.dropout = hnn.HDropout(manifold, dropout, dim=1)
         self.out = hnn.HLinear(width, dim, manifold, gain=1.0, dim=1)
 
+    def _norm(self, features: int) -> hnn.HBatchNorm2d:
+        return hnn.HBatchNorm2d(features, self.manifold, per_axis=True, clip=4.0)  # as in `PoincareResNet`
+
     def _block(self, inputs: int, outputs: int, stride: int = 1) -> hnn.HSequential:
         convolution = hnn.HConvolution2d(inputs, outputs, 3, self.manifold, stride=stride, padding=1)
-        return hnn.HSequential(convolution, hnn.HBatchNorm2d(outputs, self.manifold), hnn.HReLU(self.manifold))
+        return hnn.HSequential(convolution, self._norm(outputs), hnn.HReLU(self.manifold))
 
     def _join(self, coarse: int, fine: int) -> hnn.HSequential:
         linear = hnn.HLinear(coarse + fine, fine, self.manifold, dim=1)
-        return hnn.HSequential(linear, hnn.HBatchNorm2d(fine, self.manifold), hnn.HReLU(self.manifold))
+        return hnn.HSequential(linear, self._norm(fine), hnn.HReLU(self.manifold))
 
     def forward(self, x: Tensor) -> Tensor:
         top = self.top(x)
