@@ -606,9 +606,9 @@ for name in arms:
 # | its leaves dealt anew | .082 ± .019 | | | .098 ± .063 |
 # | hyperbolic − flat | −.019 ± .052 | +.085 ± .062 | −.007 ± .153 | +.085 ± .111 |
 #
-# and decided by kind:
+# and with the answer decided by kind:
 #
-# | unseen shapes | $n = 2$ | $n = 4$ | $n = 8$ | $n = 16$ |
+# | unseen shapes | 2 dimensions | 4 dimensions | 8 dimensions | 16 dimensions |
 # |---|---|---|---|---|
 # | flat | .180 | .265 | .292 | .318 |
 # | flat, tree | .228 | .231 | .275 | .307 |
