@@ -103,6 +103,11 @@ def loss_that_underflows(distances, labels, tau):
     return -(weights[rows, labels] / weights.sum(1)).log().mean()
 
 
+@mistake("cross_entropy takes the softmax itself: give it -d / tau, not probabilities.")
+def loss_of_two_softmaxes(distances, labels, tau):
+    return torch.nn.functional.cross_entropy((-distances / tau).softmax(1), labels)
+
+
 LOSS = Exercise(
     name="matching_loss",
     title="The discriminative loss",
@@ -127,6 +132,7 @@ LOSS = Exercise(
         loss_summed,
         loss_of_squares,
         loss_that_underflows,
+        loss_of_two_softmaxes,
     ],
 )
 
@@ -275,6 +281,44 @@ def prototypes_with_radii_added_up(parents, radii, c):
     return torch.stack(points)
 
 
+@mistake("You go round clockwise; counter-clockwise the angle grows from the first axis to the second.")
+def prototypes_clockwise(parents, radii, c):
+    nodes = range(len(parents))
+    leaves = [1 if k not in parents else 0 for k in nodes]
+    for k in reversed(nodes[1:]):
+        leaves[parents[k]] += leaves[k]
+    depth, start, free = [0] * len(parents), [0.0] * len(parents), [0.0] * len(parents)
+    points = [radii.new_zeros(2)]
+    for k in nodes[1:]:
+        p = parents[k]
+        depth[k], start[k] = depth[p] + 1, start[p] + free[p]
+        width = 2 * math.pi * leaves[k] / leaves[0]
+        free[p] += width
+        middle = start[k] + width / 2
+        direction = radii.new_tensor([math.cos(middle), -math.sin(middle)])
+        points.append(torch.tanh(math.sqrt(c) * radii[depth[k] - 1] / 2) / math.sqrt(c) * direction)
+    return torch.stack(points)
+
+
+@mistake("The sector of a first child begins where its parent's begins; in yours it begins at the angle 0.")
+def prototypes_from_the_angle_zero(parents, radii, c):
+    nodes = range(len(parents))
+    leaves = [1 if k not in parents else 0 for k in nodes]
+    for k in reversed(nodes[1:]):
+        leaves[parents[k]] += leaves[k]
+    depth, free = [0] * len(parents), [0.0] * len(parents)
+    points = [radii.new_zeros(2)]
+    for k in nodes[1:]:
+        p = parents[k]
+        depth[k] = depth[p] + 1
+        width = 2 * math.pi * leaves[k] / leaves[0]
+        middle = free[p] + width / 2
+        free[p] += width
+        direction = radii.new_tensor([math.cos(middle), math.sin(middle)])
+        points.append(torch.tanh(math.sqrt(c) * radii[depth[k] - 1] / 2) / math.sqrt(c) * direction)
+    return torch.stack(points)
+
+
 PROTOTYPES = Exercise(
     name="tree_prototypes",
     title="Prototypes from a tree",
@@ -309,6 +353,8 @@ PROTOTYPES = Exercise(
         prototypes_at_the_start_of_sectors,
         prototypes_by_nodes_below,
         prototypes_with_radii_added_up,
+        prototypes_clockwise,
+        prototypes_from_the_angle_zero,
     ],
 )
 
@@ -423,6 +469,25 @@ def match_by_acosh(v, prototypes, c):
     return torch.acosh(torch.cosh(a) * torch.cosh(b) - torch.sinh(a) * torch.sinh(b) * cosine) / s
 
 
+@mistake("The prototypes are too near: b is 2 atanh(sqrt(c)|p|), and you left out the 2.")
+def match_with_near_prototypes(v, prototypes, c):
+    s, v = math.sqrt(c), v.unsqueeze(-2)
+    length, radius = v.norm(dim=-1), prototypes.norm(dim=-1)
+    a, b = 2 * s * length, torch.atanh(s * radius)
+    u = v / torch.where(length > 0, length, 1.0)[..., None]
+    w = prototypes / torch.where(radius > 0, radius, 1.0)[..., None]
+    half_sine = (u - w).square().sum(-1) / 4
+    square = torch.sinh((a - b) / 2).square() + torch.sinh(a) * torch.sinh(b) * half_sine
+    return 2 / s * torch.asinh(square.sqrt())
+
+
+@mistake("You compare tangent vectors at the origin: that keeps distances from the origin, and no others.")
+def match_in_the_tangent_space(v, prototypes, c):
+    size = math.sqrt(c) * prototypes.norm(dim=-1, keepdim=True)
+    log = torch.atanh(size) / torch.where(size > 0, size, 1.0) * prototypes
+    return 2 * (v.unsqueeze(-2) - log).norm(dim=-1)
+
+
 MATCH = Exercise(
     name="match",
     title="Match outputs with prototypes",
@@ -448,6 +513,8 @@ MATCH = Exercise(
         match_flat,
         match_by_the_chord,
         match_by_acosh,
+        match_with_near_prototypes,
+        match_in_the_tangent_space,
     ],
 )
 
@@ -549,6 +616,21 @@ def sibling_counts(predicted, true, parents):
     return tuple(float(sum(e <= most for e in counts)) for most in (0, 2, 4))
 
 
+@mistake("You count exactly 2 and exactly 4 edges. At most: each score contains the one before.")
+def sibling_exactly(predicted, true, parents):
+    def path(node):
+        up = [node]
+        while parents[up[-1]] >= 0:
+            up.append(parents[up[-1]])
+        return up
+
+    counts = []
+    for a, b in zip(predicted.tolist(), true.tolist(), strict=True):
+        up, other = path(a), path(b)
+        counts.append(next(i + other.index(n) for i, n in enumerate(up) if n in other))
+    return tuple(sum(e == exact for e in counts) / len(counts) for exact in (0, 2, 4))
+
+
 SIBLING = Exercise(
     name="sibling_accuracy",
     title="Right, sibling, cousin",
@@ -575,6 +657,7 @@ SIBLING = Exercise(
         sibling_by_common_ancestor,
         sibling_averaged_by_class,
         sibling_counts,
+        sibling_exactly,
     ],
 )
 
@@ -654,6 +737,18 @@ def precision_of_places(ranking, true, edges, k):
     return (near <= radius)[ranking < k].double().mean().item()
 
 
+@mistake("Your circle is around the first guess; it belongs around the true class.")
+def precision_around_the_guess(ranking, true, edges, k):
+    near = edges[ranking[:, 0]]
+    radius = near.sort(dim=1).values[:, k - 1 : k]
+    return (near <= radius).gather(1, ranking[:, :k]).double().mean().item()
+
+
+@mistake("Your circle has the radius k; it grows until it *holds* k classes.")
+def precision_of_radius_k(ranking, true, edges, k):
+    return (edges[true] <= k).gather(1, ranking[:, :k]).double().mean().item()
+
+
 PRECISION = Exercise(
     name="hierarchical_precision",
     title="Hierarchical precision",
@@ -677,6 +772,8 @@ PRECISION = Exercise(
         precision_behind_the_true_class,
         precision_as_recall,
         precision_of_places,
+        precision_around_the_guess,
+        precision_of_radius_k,
     ],
 )
 
@@ -777,6 +874,46 @@ def hierarchical_of_the_farthest(distances, labels, parents, tau):
     return torch.stack(losses).mean()
 
 
+@mistake("The temperature is missing: divide the distances by tau, on every level.")
+def hierarchical_without_temperature(distances, labels, parents, tau):
+    depths = [0] * len(parents)
+    for k in range(1, len(parents)):
+        depths[k] = depths[parents[k]] + 1
+    depths, losses, target, up = torch.tensor(depths), [], labels, torch.tensor(parents)
+    for depth in range(int(depths.max()), 0, -1):
+        logits = (-distances).masked_fill(depths != depth, -torch.inf)
+        losses.append(torch.nn.functional.cross_entropy(logits, target))
+        target = up[target]
+    return torch.stack(losses).mean()
+
+
+@mistake("You add up the pictures; on each level the loss is their mean, as in exercise 1.")
+def hierarchical_summed_over_pictures(distances, labels, parents, tau):
+    depths = [0] * len(parents)
+    for k in range(1, len(parents)):
+        depths[k] = depths[parents[k]] + 1
+    depths, losses, target, up = torch.tensor(depths), [], labels, torch.tensor(parents)
+    for depth in range(int(depths.max()), 0, -1):
+        logits = (-distances / tau).masked_fill(depths != depth, -torch.inf)
+        losses.append(torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
+        target = up[target]
+    return torch.stack(losses).mean()
+
+
+@mistake("exp of minus a large number is 0, and its logarithm minus infinity: let cross_entropy or logsumexp do both.")
+def hierarchical_that_underflows(distances, labels, parents, tau):
+    depths = [0] * len(parents)
+    for k in range(1, len(parents)):
+        depths[k] = depths[parents[k]] + 1
+    depths, losses, target, up = torch.tensor(depths), [], labels, torch.tensor(parents)
+    rows = torch.arange(len(labels))
+    for depth in range(int(depths.max()), 0, -1):
+        weights = torch.exp(-distances / tau) * (depths == depth)
+        losses.append(-(weights[rows, target] / weights.sum(1)).log().mean())
+        target = up[target]
+    return torch.stack(losses).mean()
+
+
 HIERARCHICAL = Exercise(
     name="hierarchical_loss",
     title="A loss on every level",
@@ -800,6 +937,9 @@ HIERARCHICAL = Exercise(
         hierarchical_with_the_root,
         hierarchical_among_siblings,
         hierarchical_of_the_farthest,
+        hierarchical_without_temperature,
+        hierarchical_summed_over_pictures,
+        hierarchical_that_underflows,
     ],
 )
 
@@ -823,6 +963,8 @@ def _ranking_cases(draw):
     one = _numbers(1.0, 3.0, 2.0, 2.5, 2.0, 4.0)[None]
     yield Case((one, torch.tensor([4]), seen, 0.0), "one picture, three classes seen and three not")
     yield Case((one, torch.tensor([4]), seen, 0.75), "one picture, and seen classes 0.75 farther away")
+    almost = one + _numbers(0.0, 0.0, 0.0, 0.0, 4e-4, 0.0)
+    yield Case((almost, torch.tensor([4]), seen, 0.0), "one picture, two distances 4e-4 apart", edge=True)
     for penalty in (0.25, 0.5, 1.0):
         yield Case((distances(12, 6), _some(draw, [3, 4, 5], 12), seen, penalty), "twelve pictures, six classes")
     many = draw.uniform(0.0, 1.0, 15) < 0.5
@@ -890,6 +1032,19 @@ def ranking_of_the_others_moved(distances, true, seen, penalty):
     return 1 + nearer.sum(1) + level.sum(1).to(distances) / 2
 
 
+@mistake("In a tie you put the true class last; it is on the mean of the places: add half of the tied classes.")
+def ranking_on_the_worst_place(distances, true, seen, penalty):
+    d = torch.where(seen, distances + penalty, distances)
+    return (d - d.gather(1, true[:, None]) < 1e-3).sum(1).to(distances)
+
+
+@mistake("Your ties are exact. Distances that differ by less than 1e-3 are a tie as well: rounding must not decide.")
+def ranking_with_exact_ties(distances, true, seen, penalty):
+    d = torch.where(seen, distances + penalty, distances)
+    mine = d.gather(1, true[:, None])
+    return 1 + (d < mine).sum(1) + ((d == mine).sum(1) - 1).to(distances) / 2
+
+
 RANKING = Exercise(
     name="zero_shot_ranking",
     title="Rank a class that was never seen",
@@ -909,6 +1064,8 @@ RANKING = Exercise(
         ranking_from_zero,
         ranking_by_a_product,
         ranking_of_the_others_moved,
+        ranking_on_the_worst_place,
+        ranking_with_exact_ties,
     ],
 )
 
@@ -978,6 +1135,17 @@ def bet_through_the_root(p, parents):
     return ((d[:, None] + d) * (1 - torch.eye(len(parents), dtype=p.dtype)) * p[..., None, :]).sum(-1)
 
 
+@mistake("Those are means: you divide by the weight of all nodes. The sums are wanted, whatever the weights add up to.")
+def bet_on_average(p, parents):
+    below = list(p.unbind(-1))
+    for k in range(len(parents) - 1, 0, -1):
+        below[parents[k]] = below[parents[k]] + below[k]
+    expected = [sum(below[1:], torch.zeros_like(below[0]))]
+    for k in range(1, len(parents)):
+        expected.append(expected[parents[k]] + below[0] - 2 * below[k])
+    return torch.stack(expected, dim=-1) / p.sum(-1, keepdim=True)
+
+
 BET = Exercise(
     name="best_bet",
     title="Challenge: the best bet",
@@ -993,7 +1161,7 @@ BET = Exercise(
     ],
     vectors=["p"],
     rounding=lambda value, e: value + 4 * e,
-    mistakes=[bet_only_away, bet_with_a_total_of_one, bet_below_only, bet_through_the_root],
+    mistakes=[bet_only_away, bet_with_a_total_of_one, bet_below_only, bet_through_the_root, bet_on_average],
 )
 
 CONTROLS = Written(
