@@ -983,13 +983,15 @@ for norm in (True, False):
 # feeds growth, until sinh overflows. A clip avoids the NaN and keeps all points at the clip, which is no better.
 #
 # **A scale for each axis, far out.** Section 3 warned of variance 1 on every axis: at $c = 1$ the 32 channels of the
-# last stage then begin at $\sqrt{32} = 5.7$. Take the weights' first values away and train as in section 6:
+# last stage then begin at $\sqrt{32} = 5.7$. Let the weights begin at 1 and train as in section 6:
 
 
 # %% id="far" tolerance=0.3
 class FarResNet(PoincareResNet):
     def normalisation(self, features):
-        return hnn.HBatchNorm2d(features, self.manifold, per_axis=True)
+        norm = hnn.HBatchNorm2d(features, self.manifold, per_axis=True)
+        nn.init.ones_(norm.weight)
+        return norm
 
 
 class QuickFar(Quick):
