@@ -361,8 +361,8 @@ for name, layer in layers.items():
 # ReLU do as well, and a network with ReLU never was the same after a rotation.
 #
 # And the radius? Variance 1 on each axis is $\sqrt m$ again, the flat column of the table above. At $c = 1$ that is far
-# out: with 256 channels at 16, where the ball in `float32` has lost the directions (lecture 09). So our networks begin
-# with the weights $\min(1, 1/\sqrt{cm})$, which bring points to $\sqrt c\,d\le1$. Section 10 leaves that out.
+# out: with 256 channels at 16, where the ball in `float32` has lost the directions (lecture 09). So the weights of the
+# layer begin at $\min(1, 1/\sqrt{cm})$, which brings points to $\sqrt c\,d\le1$. Section 10 leaves that out.
 #
 # ## 4 · Initialisation: what convolutions do to the radius
 #
