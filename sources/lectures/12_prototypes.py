@@ -696,13 +696,13 @@ print(f"conformal factor: {factor[0]:.3f} in the middle, {factor[1]:.3f}")
 # (12 actions, 8 frames, 9 CPU-seconds a run) and `... zeroshot` (25 kinds of shapes seen, 12 unseen, 8 to 10
 # CPU-seconds a run), 16 dimensions, means and 95 % intervals. *Cosine* is one-hot, as above; its tree comes afterwards.
 #
-# | 16 dimensions | actions: accuracy | sibling | edges of a mistake | unseen shapes: leaf | branch |
+# | | accuracy | sibling | edges of a mistake | unseen: leaf | unseen: branch |
 # |---|---|---|---|---|---|
 # | hyperbolic | .29 ± .05 | .66 ± .04 | 3.23 ± .15 | .22 ± .01 | .45 ± .03 |
 # | flat | .34 ± .05 | .69 ± .03 | 3.19 ± .17 | .26 ± .03 | .47 ± .03 |
 # | cosine | .44 ± .04 | .65 ± .02 | 3.68 ± .17 | .25 ± .02 | .49 ± .02 |
-# | hyperbolic, permuted tree | .27 ± .01 | .46 ± .04 | 4.27 ± .27 | .02 ± .01 | .39 ± .03 |
-# | flat, permuted tree | .33 ± .04 | .53 ± .05 | 3.91 ± .21 | .03 ± .01 | .36 ± .03 |
+# | hyperbolic, permuted | .27 ± .01 | .46 ± .04 | 4.27 ± .27 | .02 ± .01 | .39 ± .03 |
+# | flat, permuted | .33 ± .04 | .53 ± .05 | 3.91 ± .21 | .03 ± .01 | .36 ± .03 |
 # | guessing | .08 | .27 | 4.7 | .08 | .33 |
 #
 # In the flat rows both trees give the same accuracy; they differ in where the mistakes go. Hyperbolic minus flat is,
@@ -711,13 +711,13 @@ print(f"conformal factor: {factor[0]:.3f} in the middle, {factor[1]:.3f}")
 # And when a whole *group* was never seen (`--set held_out=groups`: stars, foils and frames, one group of each branch),
 # is an image at least found in the right branch?
 #
-# | 16 dimensions | branch | leaf |
+# | | branch | leaf |
 # |---|---|---|
 # | hyperbolic | .60 ± .07 | .19 ± .03 |
 # | flat | .59 ± .05 | .21 ± .01 |
 # | cosine | .63 ± .02 | .18 ± .01 |
-# | hyperbolic, permuted tree | .44 ± .03 | .12 ± .02 |
-# | flat, permuted tree | .39 ± .07 | .10 ± .02 |
+# | hyperbolic, permuted | .44 ± .03 | .12 ± .02 |
+# | flat, permuted | .39 ± .07 | .10 ± .02 |
 # | guessing | .34 | .10 |
 #
 # It is, whoever was told the tree, before or after training. The leaves of an unseen group could exchange their names
