@@ -988,6 +988,7 @@ SET = ExerciseSet(
     masked=[
         "hyplearn.layers.base.HResidual",
         "hyplearn.layers.normalisation",
+        "hyplearn.layers.sums",
         "hyplearn.layers.linear.init_hyperplanes",
         "hyplearn.uncertainty.energy",
     ],
