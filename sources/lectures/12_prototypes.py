@@ -227,7 +227,8 @@ viz.show(
     figure,
     alt="The tree of actions placed in four disks, its root at or near the "
     "centre, groups in four colours: translate blue, rotate orange, scale "
-    "green, deform red. Leaves of one colour lie side by side in all four.",
+    "green, deform red. Leaves of one colour lie side by side; only in the "
+    "Poincaré embedding a blue and a red leaf are cut off from theirs.",
 )
 
 
@@ -460,7 +461,7 @@ for ax, name in zip(axes, shown, strict=True):
         ax.axvline(edge - 0.5, color=viz.COLORS["ink"], lw=0.7)
     ax.set(title=name, xticks=[], xlabel="called", yticks=range(12))
     ax.grid(False)
-axes[0].set_yticklabels(ACTION_CLASSES)
+axes[0].set_yticklabels(ACTION_CLASSES, size=7.5)
 viz.show(
     figure,
     alt="Confusion matrices of three networks, classes in the order of the "
@@ -696,7 +697,7 @@ print(f"conformal factor: {factor[0]:.3f} in the middle, {factor[1]:.3f}")
 # (12 actions, 8 frames, 9 CPU-seconds a run) and `... zeroshot` (25 kinds of shapes seen, 12 unseen, 8 to 10
 # CPU-seconds a run), 16 dimensions, means and 95 % intervals. *Cosine* is one-hot, as above; its tree comes afterwards.
 #
-# | | accuracy | sibling | edges of a mistake | unseen: leaf | unseen: branch |
+# | | accuracy | sibling accuracy | edges of a mistake | unseen: leaf | unseen: branch |
 # |---|---|---|---|---|---|
 # | hyperbolic | .29 ± .05 | .66 ± .04 | 3.23 ± .15 | .22 ± .01 | .45 ± .03 |
 # | flat | .34 ± .05 | .69 ± .03 | 3.19 ± .17 | .26 ± .03 | .47 ± .03 |
@@ -720,8 +721,8 @@ print(f"conformal factor: {factor[0]:.3f} in the middle, {factor[1]:.3f}")
 # | flat, permuted | .39 ± .07 | .10 ± .02 |
 # | guessing | .34 | .10 |
 #
-# It is, whoever was told the tree, before or after training. The leaves of an unseen group could exchange their names
-# (section 7 began with that), so `leaf` can only be a guess among the three or four of a branch, and it is.
+# It is, by every network that was told the tree, before training or after. The leaves of an unseen group could exchange
+# their names (section 7 began with that), so `leaf` can only be a guess among the three or four of a branch, and it is.
 #
 # So, of the claims of the two papers, at this size (short runs, from scratch; nothing has converged): mistakes of
 # networks that know the tree are nearer, *reproduced*, at the price of accuracy in 16 dimensions; it is the meaning of
