@@ -12,8 +12,18 @@ from hyplearn.numerics import asinh, dot, norm
 
 
 class _HBatchNorm(HLayer):
-    def __init__(self, features, manifold, momentum, eps, per_axis, clip, dim):
-        super().__init__(manifold, dim)
+    place: int  # of a point's coordinates
+
+    def __init__(
+        self,
+        features: int,
+        manifold: Manifold,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        per_axis: bool = False,
+        clip: float | None = None,
+    ):
+        super().__init__(manifold, self.place)
         check_clip(clip)
         self.per_axis, self.clip = per_axis, clip
         scales = (features,) if per_axis else ()
@@ -112,28 +122,10 @@ class HBatchNorm1d(_HBatchNorm):
     mean and the scaling at the origin, Bdeir, Schwethelm, Landwehr, ICLR 2024, section 4.2.
     """
 
-    def __init__(
-        self,
-        features: int,
-        manifold: Manifold,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-        per_axis: bool = False,
-        clip: float | None = None,
-    ):
-        super().__init__(features, manifold, momentum, eps, per_axis, clip, dim=-1)
+    place = -1
 
 
 class HBatchNorm2d(_HBatchNorm):
     """`HBatchNorm1d` of the points of images (B, features, H, W), over batch and pixels."""
 
-    def __init__(
-        self,
-        features: int,
-        manifold: Manifold,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-        per_axis: bool = False,
-        clip: float | None = None,
-    ):
-        super().__init__(features, manifold, momentum, eps, per_axis, clip, dim=-3)
+    place = -3
