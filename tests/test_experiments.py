@@ -88,10 +88,12 @@ def test_a_comparison_searches_on_validation_and_reuses_what_is_kept(tmp_path, m
     monkeypatch.setitem(vision.EXPERIMENTS, "toy", Toy)
     monkeypatch.setitem(vision.ARMS, "toy", {"hyperbolic": {}, "flat": {"flat": True}})
     args = argparse.Namespace(device="cpu", epochs=2, data=None, rates=[1e-6, 0.3], decays=[0.0], seeds=2, json=False)
+    args.set = ["max_norm=5", "compile=no"]
     runs = vision.Runs(Toy().load(), tmp_path / "runs.jsonl")
     rows = vision.table("toy", [None], ["hyperbolic", "flat"], runs, args)
     assert [row["lr"] for row in rows] == [0.3, 0.3] and len(rows[0]["runs"]) == 2
-    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2 * (2 + 2)
+    lines = (tmp_path / "runs.jsonl").read_text().splitlines()
+    assert len(lines) == 2 * (2 + 2) and all('"max_norm": 5.0' in line and '"compile": false' in line for line in lines)
     assert vision.difference(rows, "hyperbolic", "flat") == ["hyperbolic - flat: accuracy +0.000 +- 0.000"]
 
     again = vision.Runs(None, tmp_path / "runs.jsonl")  # no data: nothing may be run
