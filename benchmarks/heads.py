@@ -9,10 +9,8 @@ formula of Ganea et al. 2018 says them, with a tensor of size pixels x classes x
 """
 
 import argparse
-import json
 import subprocess
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import torch
 from torch import nn
 
 from benchmarks.layers import backward_of, cuda_medians
-from benchmarks.timing import Row, medians, table
+from benchmarks.timing import Row, medians, report
 from hyplearn.layers import HMLR
 from hyplearn.manifolds import NormalCoordinates, PoincareBall
 
@@ -117,7 +115,7 @@ def main():
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: torch sees no CUDA device; leave the option out to measure the CPU")
     rows = speed(arguments.device) + memory(arguments.device)
-    print(json.dumps([asdict(row) | {"met": row.met} for row in rows], indent=2) if arguments.json else table(rows))
+    print(report(rows, arguments.json))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ skipped where it is not installed.
 
 import argparse
 import copy
-import json
 import subprocess
 import sys
-from dataclasses import asdict
 from functools import partial
 
 import torch
@@ -19,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import hyplearn.layers as hnn
-from benchmarks.timing import Row, medians, table
+from benchmarks.timing import Row, medians, report
 from hyplearn.manifolds import NormalCoordinates
 from hyplearn.networks import HNet, Net
 
@@ -223,7 +221,7 @@ def main():
         raise SystemExit("--device cuda: torch sees no CUDA device; leave the option out to measure the CPU")
     rows = speed(arguments.device, partial(medians, rounds=15) if arguments.device == "cpu" else cuda_medians)
     rows += (memory() if arguments.device == "cpu" else []) + accuracy()
-    print(json.dumps([asdict(row) | {"met": row.met} for row in rows], indent=2) if arguments.json else table(rows))
+    print(report(rows, arguments.json))
 
 
 if __name__ == "__main__":

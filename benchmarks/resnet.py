@@ -1,21 +1,19 @@
 """The price of hyperbolic residual networks: a train step of ResNet-20, flat, Poincare and Lorentz in turns.
 
-    python -m benchmarks.resnet [--json] [--device cuda [--batch 512] [--networks flat Poincare]]
+    python -m benchmarks.resnet [--json] [--device cuda [--batch 512] [--networks Poincare]]
 
 CPU: ratios of CPU times with one thread, medians, and what the parts cost. CUDA: ratios of event times, as written and
 with each block through `torch.compile`; float32, with the products of convolutions as torch does them (tf32).
 """
 
 import argparse
-import json
 import time
-from dataclasses import asdict
 
 import torch
 
 import hyplearn.layers as hnn
 from benchmarks.layers import backward_of, cuda_medians, step_of
-from benchmarks.timing import Row, medians, table
+from benchmarks.timing import Row, medians, report
 from hyplearn.manifolds import NormalCoordinates
 from hyplearn.networks import LorentzResNet, PoincareResNet, ResNet
 
@@ -27,8 +25,9 @@ BUILD = {
 
 
 def networks(names: list[str], device: str) -> dict[str, torch.nn.Module]:
+    """The flat network and those named."""
     torch.manual_seed(0)
-    return {name: BUILD[name](NormalCoordinates(0.1)).to(device) for name in names}
+    return {name: BUILD[name](NormalCoordinates(0.1)).to(device) for name in ("flat", *names)}
 
 
 def batch(size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,7 +41,6 @@ def on_cpu(names: list[str], size: int) -> list[Row]:
     told = [
         Row(f"ResNet-20 train step: {name} / flat", seconds[name] / seconds["flat"], 2.5, note=f"batches of {size}")
         for name in names
-        if name != "flat"
     ]
     M, x = NormalCoordinates(0.1), torch.randn(size, 16, 32, 32)
     parts = {
@@ -73,7 +71,7 @@ def on_cuda(names: list[str], size: int) -> list[Row]:
     images, labels = batch(size, "cuda")
     rows = []
     for how, goal in (("as written", None), ("compiled", 1.6)):
-        nets, notes = networks(names, "cuda"), dict.fromkeys(names, "")
+        nets, notes = networks(names, "cuda"), {}
         if goal:
             for net in nets.values():
                 compile_blocks(net)
@@ -81,15 +79,11 @@ def on_cuda(names: list[str], size: int) -> list[Row]:
         for name, step in steps.items():
             started = time.perf_counter()
             step(), torch.cuda.synchronize()
-            if goal:
-                notes[name] = f", first step {time.perf_counter() - started:.0f} s"
+            notes[name] = f"first step {time.perf_counter() - started:.0f} s"
         seconds = cuda_medians(steps)
         for name in names:
-            ratio = seconds[name] / seconds["flat"] if "flat" in names else None
-            note = f"{1e3 * seconds[name]:.1f} ms, batches of {size}{notes[name]}"
-            rows.append(
-                Row(f"ResNet-20 step, {how}: {name} / flat", ratio, None if name == "flat" else goal, note=note)
-            )
+            times = f"{1e3 * seconds[name]:.1f} and {1e3 * seconds['flat']:.1f} ms, batches of {size}, {notes[name]}"
+            rows.append(Row(f"ResNet-20 step, {how}: {name} / flat", seconds[name] / seconds["flat"], goal, note=times))
     return rows
 
 
@@ -98,14 +92,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, help="images of a step (default: 64 on the CPU, 512 on a GPU)")
-    parser.add_argument("--networks", nargs="+", choices=BUILD, default=list(BUILD))
+    parser.add_argument("--networks", nargs="+", choices=list(BUILD)[1:], default=list(BUILD)[1:])
     args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device cuda: torch sees no CUDA device; leave the option out to measure the CPU")
     torch.set_num_threads(1)
     if args.device == "cpu":
         rows = on_cpu(args.networks, args.batch or 64)
     else:
         rows = on_cuda(args.networks, args.batch or 512)
-    print(json.dumps([asdict(row) | {"met": row.met} for row in rows], indent=2) if args.json else table(rows))
+    print(report(rows, args.json))
 
 
 if __name__ == "__main__":

@@ -63,17 +63,20 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+def report(rows: list[Row], as_json: bool) -> str:
+    """A table, or one JSON object per row."""
+    if not as_json:
+        return table(rows)
+    plain = [asdict(row) | {"met": row.met} for row in rows]
+    for row in plain:  # JSON has no infinity
+        row["reached"] = row["reached"] if math.isfinite(row["reached"] or 0) else str(row["reached"])
+    return json.dumps(plain, indent=2, allow_nan=False)
+
+
 def main(description: str, rows: Callable[[], list[Row]]) -> None:
     """The command line of a benchmark: a table, or with --json one object per row."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    result = rows()
-    if arguments.json:
-        plain = [asdict(row) | {"met": row.met} for row in result]
-        for row in plain:  # JSON has no infinity
-            row["reached"] = row["reached"] if math.isfinite(row["reached"] or 0) else str(row["reached"])
-        print(json.dumps(plain, indent=2, allow_nan=False))
-    else:
-        print(table(result))
+    print(report(rows(), arguments.json))

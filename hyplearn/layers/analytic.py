@@ -60,12 +60,19 @@ def sinhc_slope(q: Tensor, cosh: Tensor, sinhc: Tensor) -> Tensor:
     return torch.where(q < 0.1, series, (cosh - sinhc) / (2 * q.clamp_min(0.1)))
 
 
+def largest_square(dtype: torch.dtype) -> float:
+    """s^2 where the product of four cosh(s) is still finite: s is 21 (float64: 176)."""
+    return (largest_argument(dtype) / 4) ** 2
+
+
 def cosh_sinhc(square: Tensor) -> tuple[Tensor, Tensor]:
-    """cosh(s) and sinh(s)/s for s^2 = `square`. The product of four is finite: s counts as 21 (float64: 176) beyond."""
-    return CoshSinhc.apply(square.clamp_max((largest_argument(square.dtype) / 4) ** 2))
+    """cosh(s) and sinh(s)/s for s^2 = `square`, which counts as `largest_square` beyond."""
+    return CoshSinhc.apply(square.clamp_max(largest_square(square.dtype)))
 
 
 class AsinhcOfSquare(torch.autograd.Function):
+    """min(asinh(s), bound)/s as a function of q = s^2."""
+
     generate_vmap_rule = True
 
     @staticmethod
@@ -94,9 +101,9 @@ def asinhc_slope(q: Tensor, asinhc: Tensor, bound: float) -> Tensor:
     return torch.where(q < small, series, ((1 + q).rsqrt() * (q < end) - asinhc) / (2 * q.clamp_min(small)))
 
 
-def asinhc_of_square(square: Tensor, bound: float = math.inf) -> Tensor:
-    """min(asinh(s), bound)/s as a function of s^2. Without a bound it is analytic: nothing special happens at s = 0."""
-    return AsinhcOfSquare.apply(square, bound)
+def asinhc_of_square(square: Tensor) -> Tensor:
+    """asinh(s)/s as a function of s^2, of which it is analytic: nothing special happens at s = 0."""
+    return AsinhcOfSquare.apply(square, math.inf)
 
 
 def valued(x: Tensor, value: Tensor) -> Tensor:

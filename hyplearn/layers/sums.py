@@ -16,7 +16,7 @@ from hyplearn.layers.analytic import (
     asinhc_slope,
     cosh_sinhc,
     into,
-    largest_argument,
+    largest_square,
     sinhc_slope,
     valued,
 )
@@ -201,13 +201,13 @@ class _BiasedSum(torch.autograd.Function):
     def forward(x, scale, b, cosh_b, sinhc_b, c, bound):
         y = x * scale
         square = (y * y).sum(1, keepdim=True).mul_(c)
-        cosh, sinhc = CoshSinhc.forward(square.clamp_max_((largest_argument(x.dtype) / 4) ** 2))
+        cosh, sinhc = CoshSinhc.forward(square.clamp_max_(largest_square(x.dtype)))
         product = torch.matmul(b.expand(len(x), 1, -1), y)
         part = product * sinhc * (c * sinhc_b)
         time = torch.addcmul(part, cosh, cosh_b)
         k = AsinhcOfSquare.forward((time - 1).mul_(time + 1).clamp_min_(0), bound)
         beta = (cosh + part / (1 + cosh_b)).mul_(k).mul_(sinhc_b)
-        return y.mul_(k * sinhc).baddbmm_(b[:, None].expand(len(x), -1, 1), beta), cosh, sinhc, product, k
+        return _add_outer(y.mul_(k * sinhc), b, beta), cosh, sinhc, product, k
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -241,7 +241,7 @@ class _BiasedSum(torch.autograd.Function):
         else:
             square = work.copy_(y).mul_(y).sum(1, keepdim=True)
         q = c * square
-        inside = q < (largest_argument(x.dtype) / 4) ** 2
+        inside = q < largest_square(x.dtype)
         by_q = torch.where(inside, by_cosh * sinhc / 2 + by_sinhc * sinhc_slope(q, cosh, sinhc), 0.0)
         by_c = (by_q * square).sum() + (by_inner * sinhc * product).sum()
         grad_b = torch.matmul(k * sinhc_b * of_b, grad.mT).sum((0, 1)) + torch.matmul(by_product, y.mT).sum((0, 1))
